@@ -1,0 +1,235 @@
+//! Newtypes for everything that has a name: a function never takes two bare strings.
+//!
+//! Parsed once, where data enters; ordered, so that every map and every output of the core has one order.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! names { ($($(#[$doc:meta])* $name:ident),* $(,)?) => { $(
+    $(#[$doc])*
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub struct $name(Arc<str>);
+
+    impl $name {
+        /// Wraps a name as it stands.
+        pub fn new(name: impl Into<Arc<str>>) -> Self {
+            Self(name.into())
+        }
+
+        /// The name as text.
+        pub fn as_str(&self) -> &str {
+            &self.0
+        }
+    }
+
+    impl fmt::Display for $name {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+
+    impl From<&str> for $name {
+        fn from(name: &str) -> Self {
+            Self(name.into())
+        }
+    }
+
+    impl From<String> for $name {
+        fn from(name: String) -> Self {
+            Self(name.into())
+        }
+    }
+)* } }
+
+names! {
+    /// A git commit id, 40 hex digits.
+    Revision,
+    /// An ECS service's name, unique in its cluster.
+    ServiceName,
+    /// An ECS cluster's short name.
+    ClusterName,
+    /// An AWS region, as `eu-west-1`.
+    Region,
+    /// An AWS account id, 12 digits.
+    AccountId,
+    /// The name of one environment, as in `environment.yaml`.
+    EnvironmentName,
+    /// The name of one source of the daemon's settings.
+    SourceName,
+    /// A full Amazon Resource Name.
+    Arn,
+    /// One step of one plan, unique in the plan.
+    StepId,
+    /// A path inside a repository, with `/` and without `.` or `..` parts.
+    RepoPath,
+}
+
+impl Revision {
+    /// The first seven digits, as people write a commit.
+    pub fn short(&self) -> &str {
+        self.0.get(..7).unwrap_or(&self.0)
+    }
+}
+
+impl Arn {
+    /// Whether `text` looks like an ARN (`arn:partition:service:...`).
+    pub fn is_arn(text: &str) -> bool {
+        text.starts_with("arn:") && text.split(':').count() >= 6
+    }
+
+    /// The account part; empty for resources that have none.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+
+    /// The region part; empty for global services such as IAM.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// What follows the last `/` or, where there is none, the last `:`.
+    pub fn last_part(&self) -> &str {
+        last_part(&self.0)
+    }
+}
+
+/// The short name of a resource that may be given as a name or as an ARN (semantic-diff 6.4).
+pub fn last_part(name_or_arn: &str) -> &str {
+    name_or_arn.rsplit(['/', ':']).next().unwrap_or(name_or_arn)
+}
+
+impl RepoPath {
+    /// The folder this path lies in; the root is the empty path.
+    pub fn parent(&self) -> RepoPath {
+        RepoPath::new(self.0.rsplit_once('/').map_or("", |(folder, _)| folder))
+    }
+
+    /// Resolves `relative` against this folder. `None` when it would leave the repository or is absolute.
+    pub fn join(&self, relative: &str) -> Option<RepoPath> {
+        if relative.starts_with('/') || relative.contains('\\') {
+            return None;
+        }
+        let mut parts: Vec<&str> = self.0.split('/').filter(|part| !part.is_empty()).collect();
+        for part in relative.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                part => parts.push(part),
+            }
+        }
+        Some(RepoPath::new(parts.join("/")))
+    }
+
+    /// The last part of the path.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// Whether this path lies in `folder` (the root holds everything).
+    pub fn is_in(&self, folder: &RepoPath) -> bool {
+        folder.0.is_empty() || self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// One ECS service of one cluster: what a run is about, and what the API and the page are addressed by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ServiceId {
+    /// The cluster's short name.
+    pub cluster: ClusterName,
+    /// The service's name.
+    pub service: ServiceName,
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, service } = self;
+        write!(f, "{cluster}/{service}")
+    }
+}
+
+/// Where an environment lives: the daemon refuses to act anywhere else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Scope {
+    /// 12 digits.
+    pub account: AccountId,
+    /// The region of every resource of the environment.
+    pub region: Region,
+    /// The cluster of every service of the environment.
+    pub cluster: ClusterName,
+}
+
+impl Scope {
+    /// The partition that ARNs of this region carry (AWS General Reference, "Amazon Resource Names").
+    pub fn partition(&self) -> &'static str {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
+/// The kinds of things that are read from AWS. Those with a place in [`crate::kind::KINDS`] are also planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// An ECS cluster, by name. Read only: the environment's cluster must exist.
+    Cluster,
+    /// A Secrets Manager secret, by name. Only its ARN is read, never its value.
+    Secret,
+    /// A Systems Manager parameter, by name. Only that it exists is read, never its value.
+    Parameter,
+    /// An ELBv2 target group, by name.
+    TargetGroup,
+    /// One revision of a task definition, by ARN. Immutable but for its tags and status.
+    TaskDefinitionRevision,
+    /// The newest ACTIVE revisions of a family, newest first, by family.
+    TaskDefinitionFamily,
+    /// A task definition as declared, by family.
+    TaskDefinition,
+    /// An ECS service, by name in the environment's cluster.
+    Service,
+}
+
+impl Kind {
+    /// The words for people: "target group".
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Cluster => "cluster",
+            Kind::Secret => "secret",
+            Kind::Parameter => "parameter",
+            Kind::TargetGroup => "target group",
+            Kind::TaskDefinitionRevision => "task definition revision",
+            Kind::TaskDefinitionFamily => "task definition family",
+            Kind::TaskDefinition => "task definition",
+            Kind::Service => "service",
+        }
+    }
+}
+
+/// One thing in the environment's account and region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ResourceId {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, unique for the kind in the environment's account, region and cluster.
+    pub name: Arc<str>,
+}
+
+impl ResourceId {
+    /// The id of `name` of this kind.
+    pub fn new(kind: Kind, name: impl Into<Arc<str>>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, name } = self;
+        write!(f, "{} {name}", kind.words())
+    }
+}

@@ -1,0 +1,175 @@
+//! Problems in what people wrote: what is wrong, where, and the way out. Reading collects them all; none stops it.
+
+use super::document::Place;
+use super::id::ServiceName;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+use std::fmt;
+
+/// How much a problem weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is applied from the service (or the environment) until it is mended.
+    Error,
+    /// Worth a look; does not stop anything.
+    Warning,
+}
+
+/// One thing that is wrong in the desired state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// A stable code, as `E0107`; [`CODES`] lists them all.
+    pub code: &'static str,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// Where it is written.
+    pub place: Option<Place>,
+    /// Other places that belong to it, each with a label.
+    pub related: Vec<(Place, String)>,
+    /// What to do.
+    pub help: Option<String>,
+    /// The service that is stopped by it; `None` when it is the whole environment.
+    pub service: Option<ServiceName>,
+}
+
+macro_rules! codes { ($($(#[$doc:meta])* $name:ident = $code:literal, $title:literal;)*) => {
+    $($(#[$doc])* pub const $name: &str = $code;)*
+    /// Every code with its title, for `--help`, the reference page and the tests.
+    pub const CODES: &[(&str, &str)] = &[$(($code, $title)),*];
+} }
+
+codes! {
+    /// The text is no YAML or JSON.
+    SYNTAX = "E0101", "the file is not valid YAML or JSON";
+    /// A limit of file, tree, depth or nodes.
+    LIMIT = "E0102", "a file or folder is over a limit";
+    /// No environment.yaml, or no such path.
+    NO_ENVIRONMENT = "E0103", "there is no environment.yaml where the source points to";
+    /// A file that a document names does not exist.
+    NO_FILE = "E0104", "a file that is referred to does not exist in the commit";
+    /// Symlinks, submodules and other entries that are never followed.
+    REFUSED_ENTRY = "E0105", "a symbolic link or submodule is refused";
+    /// `extends` in a circle.
+    EXTENDS_CYCLE = "E0106", "files extend each other in a circle";
+    /// A key that nothing knows.
+    UNKNOWN_FIELD = "E0107", "an unknown field";
+    /// A value of the wrong type or outside its enumeration or range.
+    WRONG_VALUE = "E0108", "a value has the wrong type, or is outside the API's values";
+    /// A field that must be given.
+    MISSING_FIELD = "E0109", "a required field is missing";
+    /// `${name}` of an unknown name.
+    UNKNOWN_VARIABLE = "E0110", "an unknown variable";
+    /// The same key or name twice.
+    DUPLICATE = "E0111", "the same name is given twice";
+    /// A path that leaves the repository.
+    OUTSIDE = "E0112", "a path leaves the repository";
+    /// One service declared in two files.
+    SERVICE_TWICE = "E0201", "two files declare the same service";
+    /// `containers` names a container that the task definition does not have.
+    NO_CONTAINER = "E0202", "a container that the task definition does not have";
+    /// A reference to something of another account or region.
+    FOREIGN_ARN = "E0203", "an ARN of another account or region";
+    /// `dependsOn` names an unknown service, or goes in a circle.
+    DEPENDS_ON = "E0204", "dependsOn names an unknown service or goes in a circle";
+    /// A field whose value belongs to somebody else.
+    NOT_OURS = "E0205", "a field that cannot be declared here";
+    /// A load balancer sends traffic to a port that the container does not have.
+    NO_PORT = "E0206", "a container or port that the task definition does not have";
+    /// One task family used by two services (desired-state rule 4).
+    SHARED_FAMILY = "E0214", "two services would run one task family";
+    /// Fargate sizes that do not exist.
+    FARGATE_SIZE = "E0301", "a Fargate size that does not exist";
+    /// Parsed and validated, but this version does not converge it.
+    NOT_CONVERGED = "W0401", "declared and valid, but not converged yet";
+    /// A plain value whose name says that it is a secret.
+    PLAIN_SECRET = "W0402", "a plain environment value looks like a secret";
+}
+
+impl Problem {
+    /// An error at a place.
+    pub fn error(code: &'static str, place: &Place, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            place: Some(place.clone()),
+            related: Vec::new(),
+            help: None,
+            service: None,
+        }
+    }
+
+    /// A warning at a place.
+    pub fn warning(code: &'static str, place: &Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// An error of something that has no place in a file, as a missing folder.
+    pub fn without_place(code: &'static str, message: impl Into<String>) -> Self {
+        Self { place: None, ..Self::error(code, &Place::nowhere(), message) }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn related(mut self, place: &Place, label: impl Into<String>) -> Self {
+        self.related.push((place.clone(), label.into()));
+        self
+    }
+
+    /// Whether nothing may be applied while it stands.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// The problem under its source line, as rustc prints one. `source` gives the text of a file of the desired state.
+    pub fn render<'t>(&self, source: impl Fn(&str) -> Option<&'t str>, colour: bool) -> String {
+        let level = if self.is_error() { Level::ERROR } else { Level::WARNING };
+        let mut group = Group::with_title(level.primary_title(&self.message).id(self.code));
+        let spots = self.place.iter().map(|place| (place, "")).chain(self.related.iter().map(|(p, l)| (p, l.as_str())));
+        for (index, (place, label)) in spots.enumerate() {
+            let Some(text) = source(place.file.as_str()) else { continue };
+            let span = place.byte_range(text);
+            let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let annotation = kind.span(span);
+            let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+            group = group.element(Snippet::source(text).path(place.file.as_str()).annotation(annotation));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+}
+
+/// `path:line:col: error[CODE]: message`, with `help:` on a line of its own: the form for logs, CI and editors.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity, code, message, place, related, help, service: _ } = self;
+        if let Some(place) = place {
+            write!(f, "{place}: ")?;
+        }
+        let severity = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}[{code}]: {message}")?;
+        for (place, label) in related {
+            write!(f, "\n  {place}: {label}")?;
+        }
+        if let Some(help) = help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! PURE: one file a resource kind.
+/// x
+pub const KINDS: () = ();
