@@ -3,3 +3,4 @@ pub mod document;
 pub mod id;
 pub mod problem;
 pub mod shape;
+pub mod source;
