@@ -183,6 +183,10 @@ pub enum Kind {
     Secret,
     /// A Systems Manager parameter, by name. Only that it exists is read, never its value.
     Parameter,
+    /// The plain value of a Systems Manager parameter (never a SecureString), by name.
+    ParameterValue,
+    /// An output of a CloudFormation stack, by `STACK.Output`.
+    StackOutput,
     /// An ELBv2 target group, by name.
     TargetGroup,
     /// One revision of a task definition, by ARN. Immutable but for its tags and status.
@@ -202,6 +206,8 @@ impl Kind {
             Kind::Cluster => "cluster",
             Kind::Secret => "secret",
             Kind::Parameter => "parameter",
+            Kind::ParameterValue => "parameter value",
+            Kind::StackOutput => "stack output",
             Kind::TargetGroup => "target group",
             Kind::TaskDefinitionRevision => "task definition revision",
             Kind::TaskDefinitionFamily => "task definition family",
