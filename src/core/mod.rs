@@ -1,4 +1,5 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
+pub mod desired;
 pub mod document;
 pub mod id;
 pub mod problem;

@@ -4,16 +4,25 @@ use super::{Entry, Node, Place, Tree};
 use crate::core::problem::{self, Problem};
 use crate::core::shape::{Field, Order, Shape};
 
-/// Checks `node` and gives it back with the keys spelt as AWS spells them. What is wrong is left out and reported.
-pub fn check(node: &Node, shape: Shape, problems: &mut Vec<Problem>) -> Node {
-    check_with(node, shape, &[], problems)
+/// What a document adds to an AWS input, and what it leaves to us.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'f> {
+    /// Fields of our own beside the API's.
+    pub own: &'f [Field],
+    /// Fields that the API demands and that we fill in.
+    pub implied: &'f [&'f str],
 }
 
-/// As [`check`], for a structure that takes `own` fields beside those of the shape.
-pub fn check_with(node: &Node, shape: Shape, own: &[Field], problems: &mut Vec<Problem>) -> Node {
+/// Checks `node` and gives it back with the keys spelt as AWS spells them. What is wrong is left out and reported.
+pub fn check(node: &Node, shape: Shape, problems: &mut Vec<Problem>) -> Node {
+    check_with(node, shape, Beside::default(), problems)
+}
+
+/// As [`check`], for a structure that is an AWS input and something beside it.
+pub fn check_with(node: &Node, shape: Shape, beside: Beside<'_>, problems: &mut Vec<Problem>) -> Node {
     let tree = match shape {
         _ if node.tree == Tree::Null => Tree::Null,
-        Shape::Struct { name, fields } => structure(node, name, fields, own, problems),
+        Shape::Struct { name, fields } => structure(node, name, fields, beside, problems),
         Shape::Union { name, fields } => union(node, name, fields, problems),
         Shape::List(element) => list(node, element(), problems),
         Shape::Map(value) => map(node, value(), problems),
@@ -33,14 +42,15 @@ pub fn check_with(node: &Node, shape: Shape, own: &[Field], problems: &mut Vec<P
     Node { tree, place: node.place.clone() }
 }
 
-fn structure(node: &Node, name: &str, fields: &[Field], own: &[Field], problems: &mut Vec<Problem>) -> Tree {
+fn structure(node: &Node, name: &str, fields: &[Field], beside: Beside<'_>, problems: &mut Vec<Problem>) -> Tree {
+    let Beside { own, implied } = beside;
     let Tree::Map(entries) = &node.tree else {
         problems.push(expected(node, &format!("a mapping with the fields of {}", readable(name))));
         return Tree::Map(Vec::new());
     };
     let mut checked: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
-        let Some(field) = find(fields, &entry.key).or_else(|| own.iter().find(|field| field.name == entry.key)) else {
+        let Some(field) = Shape::find(fields, &entry.key).or_else(|| own.iter().find(|f| f.name == entry.key)) else {
             problems.push(unknown(entry, name, fields.iter().chain(own)));
             continue;
         };
@@ -54,7 +64,8 @@ fn structure(node: &Node, name: &str, fields: &[Field], own: &[Field], problems:
         duplicates(field, &value, problems);
         checked.push(Entry { key: field.name.to_owned(), key_place: entry.key_place.clone(), node: value });
     }
-    for field in fields.iter().chain(own).filter(|field| field.required) {
+    let demanded = fields.iter().chain(own).filter(|field| field.required && !implied.contains(&field.name));
+    for field in demanded {
         if !checked.iter().any(|entry| entry.key == field.name && entry.node.tree != Tree::Null) {
             problems.push(missing(&node.place, name, field.name));
         }
@@ -67,13 +78,8 @@ pub fn missing(place: &Place, structure: &str, field: &str) -> Problem {
     Problem::error(problem::MISSING_FIELD, place, format!("{} needs the field `{field}`", readable(structure)))
 }
 
-/// Both spellings of the first letter are read (desired-state rule 1).
-fn find<'f>(fields: &'f [Field], key: &str) -> Option<&'f Field> {
-    Shape::find(fields, key)
-}
-
 fn union(node: &Node, name: &str, fields: &'static [Field], problems: &mut Vec<Problem>) -> Tree {
-    let tree = structure(node, name, fields, &[], problems);
+    let tree = structure(node, name, fields, Beside::default(), problems);
     if let Tree::Map(entries) = &tree
         && entries.len() != 1
     {

@@ -26,6 +26,11 @@ impl Variables {
         self.missing.insert(name.to_owned(), why.to_owned());
     }
 
+    /// The value of a name.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
     /// Replaces every `${name}` below `node`. Names that are used are added to `used`; unknown ones are problems.
     pub fn substitute(&self, node: &mut Node, used: &mut BTreeSet<String>, problems: &mut Vec<Problem>) {
         match &mut node.tree {
