@@ -1,7 +1,10 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
 pub mod desired;
+pub mod diff;
 pub mod document;
 pub mod id;
+pub mod normal;
+pub mod observed;
 pub mod problem;
 pub mod shape;
 pub mod source;
