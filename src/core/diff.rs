@@ -204,6 +204,13 @@ fn is_random(text: &str) -> bool {
     word && text.len() >= 24 && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
 }
 
+/// A change of one string, as a tag's.
+pub fn change(path: Path, live: Option<&str>, desired: Option<&str>) -> Change {
+    let shown = |text: Option<&str>| Shown::of(text.map(Value::from).as_ref(), &path);
+    let (live, desired) = (shown(live), shown(desired));
+    Change { path, live, desired }
+}
+
 /// What a comparison finds.
 #[derive(Debug, Clone, Default)]
 pub struct Differences {

@@ -197,6 +197,8 @@ pub enum Kind {
     TaskDefinition,
     /// An ECS service, by name in the environment's cluster.
     Service,
+    /// The Application Auto Scaling target of a service, by the service's name.
+    ScalableTarget,
 }
 
 impl Kind {
@@ -213,6 +215,7 @@ impl Kind {
             Kind::TaskDefinitionFamily => "task definition family",
             Kind::TaskDefinition => "task definition",
             Kind::Service => "service",
+            Kind::ScalableTarget => "scalable target of service",
         }
     }
 }
