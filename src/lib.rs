@@ -1,3 +1,4 @@
 #![forbid(unsafe_code)]
+pub mod aws;
 pub mod core;
 pub mod kind;
