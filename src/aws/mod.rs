@@ -10,5 +10,6 @@
 //! from the SDK's typed fields.
 
 pub mod call;
+pub mod live;
 pub mod tables;
 pub mod wire;

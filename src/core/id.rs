@@ -89,6 +89,11 @@ impl Arn {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
+    /// What people call it: what follows the last `/`, as `prod-api-task:41`.
+    pub fn short(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
     /// What follows the last `/` or, where there is none, the last `:`.
     pub fn last_part(&self) -> &str {
         last_part(&self.0)

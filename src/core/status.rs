@@ -151,6 +151,7 @@ impl ServiceStatus {
             (_, Cause::Deploy | Cause::Create) => State::Pending,
             // What could not be compared is not called fine.
             (_, Cause::InSync) if plan.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. })) => State::Unknown,
+            (_, Cause::Blocked) => State::Pending,
             (_, Cause::InSync) if !plan.holds.is_empty() || self.broken => State::Pending,
             (Rollout::InProgress { .. }, Cause::InSync) => State::Deploying,
             (Rollout::Completed, Cause::InSync) => State::Live,
@@ -229,7 +230,7 @@ impl ServiceStatus {
             Some(Cause::InSync) if self.broken => Sync::Pending,
             Some(Cause::InSync) => Sync::InSync,
             Some(Cause::Drift) => Sync::Drifted,
-            Some(Cause::Deploy | Cause::Create) => Sync::Pending,
+            Some(Cause::Deploy | Cause::Create | Cause::Blocked) => Sync::Pending,
         }
     }
 

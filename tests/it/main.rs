@@ -1,1 +1,3 @@
+//! ONE integration binary.
+mod cases;
 mod tables;

@@ -111,6 +111,8 @@ pub enum Cause {
     Deploy,
     /// The service does not exist yet.
     Create,
+    /// A hold stands before the comparison: it is not known whether anything differs.
+    Blocked,
     /// It could not be told: something is unreadable.
     Unknown,
 }
@@ -266,7 +268,7 @@ impl fmt::Display for Note {
                 f,
                 "a scalable target sets the number of tasks ({live}); desiredCount {desired} is not sent"
             ),
-            Note::Reused { task_definition } => write!(f, "{} has the same content and is used", task_definition.last_part()),
+            Note::Reused { task_definition } => write!(f, "{} has the same content and is used", task_definition.short()),
             Note::NotConverged { section } => write!(f, "{section} is declared, and not converged yet by this version"),
         }
     }
@@ -368,6 +370,6 @@ fn policy_holds(plan: &ServicePlan, declared: &Declared, policy: Policy, memory:
             let until = memory.corrected_at?.checked_add(declared.sync.min_interval).ok()?;
             (now < until).then_some(Hold::TooSoon { until })
         }
-        (Mode::Auto, Cause::InSync | Cause::Deploy | Cause::Create | Cause::Unknown) => None,
+        (Mode::Auto, Cause::InSync | Cause::Deploy | Cause::Create | Cause::Blocked | Cause::Unknown) => None,
     }
 }

@@ -261,6 +261,7 @@ impl<'p> Planner<'p> {
         match () {
             () if !there => if self.blind { Cause::Unknown } else { Cause::Create },
             () if nothing && self.blind => Cause::Unknown,
+            () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,
             () if self.applied_already() => Cause::Drift,
             () => Cause::Deploy,

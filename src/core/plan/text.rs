@@ -30,6 +30,8 @@ pub struct Summary {
     pub in_sync: usize,
     /// Something is unreadable.
     pub unknown: usize,
+    /// Something stands before the comparison.
+    pub blocked: usize,
     /// Of all these, how many wait for something.
     pub held: usize,
 }
@@ -44,6 +46,7 @@ impl Plan {
                 Cause::Drift => summary.correct += 1,
                 Cause::Deploy => summary.deploy += 1,
                 Cause::Create => summary.create += 1,
+                Cause::Blocked => summary.blocked += 1,
                 Cause::Unknown => summary.unknown += 1,
             }
             summary.held += usize::from(!service.holds.is_empty());
@@ -77,10 +80,13 @@ impl Plan {
         for service in &self.services {
             service.write_text(out, header.commit)?;
         }
-        let Summary { deploy, correct, create, in_sync, unknown, held } = self.summary();
+        let Summary { deploy, correct, create, in_sync, unknown, blocked, held } = self.summary();
         write!(out, "\nPlan: {deploy} to deploy, {correct} to correct, {in_sync} in sync, {create} to create, 0 to delete")?;
         if unknown > 0 {
             write!(out, ", {unknown} unknown")?;
+        }
+        if blocked > 0 {
+            write!(out, ", {blocked} blocked")?;
         }
         if held > 0 {
             write!(out, "; {held} on hold")?;
@@ -91,7 +97,7 @@ impl Plan {
     /// The plan as one JSON document (`--output json`).
     pub fn to_json(&self, header: Header<'_>) -> Value {
         let Self { revision, read_at, services } = self;
-        let Summary { deploy, correct, create, in_sync, unknown, held } = self.summary();
+        let Summary { deploy, correct, create, in_sync, unknown, blocked, held } = self.summary();
         json!({
             "schemaVersion": 1,
             "revision": revision,
@@ -99,7 +105,7 @@ impl Plan {
             "liveReadAt": read_at,
             "summary": {
                 "deploy": deploy, "correct": correct, "inSync": in_sync, "create": create, "delete": 0,
-                "unknown": unknown, "held": held,
+                "unknown": unknown, "blocked": blocked, "held": held,
             },
             "services": services.iter().map(ServicePlan::to_json).collect::<Vec<_>>(),
         })
@@ -110,8 +116,8 @@ impl ServicePlan {
     /// The mark, the word and the lines of one service.
     fn write_text(&self, out: &mut String, commit: Option<&Commit>) -> std::fmt::Result {
         let (mark, word) = match self.cause {
-            Cause::InSync if self.holds.is_empty() => ("=", "in sync"),
-            Cause::InSync => ("=", "HOLD"),
+            Cause::InSync => ("=", "in sync"),
+            Cause::Blocked => ("‖", "BLOCKED"),
             Cause::Drift => ("!", "DRIFT"),
             Cause::Deploy => ("~", "DEPLOY"),
             Cause::Create => ("+", "CREATE"),
@@ -124,7 +130,7 @@ impl ServicePlan {
                 writeln!(out, "  because of commit {}, {}", commit.revision.short(), self.file)?;
             }
             (Cause::Deploy | Cause::Create, None) => writeln!(out, "  because of {}", self.file)?,
-            (Cause::InSync | Cause::Unknown, _) => {}
+            (Cause::InSync | Cause::Blocked | Cause::Unknown, _) => {}
         }
         for (change, effect) in &self.changes {
             writeln!(out, "    {change}  [{effect}]")?;
