@@ -1,4 +1,19 @@
+//! driftless keeps the Amazon ECS services of a team as their git repository says.
+//!
+//! ```text
+//! main -> cli -> daemon -> { git, aws, http } -> kind -> core
+//!
+//! commit -> Files (git) -> Desired + problems (core)
+//! live   -> Snapshot (aws::observe)
+//! both   -> Plan { steps, holds } (core, kind) -> outcomes (daemon, aws::apply) -> Events -> Status (core) -> page, API, metrics
+//! ```
+//!
+//! `ARCHITECTURE.md` has the map and the invariants; `tests/it/tidy.rs` keeps them.
+
 #![forbid(unsafe_code)]
+
 pub mod aws;
 pub mod core;
+pub mod http;
 pub mod kind;
+pub mod settings;

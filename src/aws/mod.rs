@@ -9,7 +9,12 @@
 //! Content (what is sent and compared) goes through the tables; control (rollout state, counts, events, health) is read
 //! from the SDK's typed fields.
 
+pub mod apply;
 pub mod call;
+pub mod clients;
+mod error;
 pub mod live;
+pub mod observe;
+pub mod pace;
 pub mod tables;
 pub mod wire;

@@ -1,0 +1,235 @@
+//! `/metrics`: made from events, from the status, and from what the edges report.
+
+use super::Shared;
+use crate::core::event::{Event, What};
+use crate::core::plan::Cause;
+use crate::core::status::{Health, STATES, Status, Sync};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// All metrics of one daemon.
+pub struct Metrics {
+    registry: Registry,
+    state: IntGaugeVec,
+    sync_state: IntGaugeVec,
+    health_state: IntGaugeVec,
+    held: IntGaugeVec,
+    desired_tasks: IntGaugeVec,
+    running_tasks: IntGaugeVec,
+    pending_tasks: IntGaugeVec,
+    drift_detected: IntCounterVec,
+    drift_corrected: IntCounterVec,
+    steps: IntCounterVec,
+    reconciles: IntCounterVec,
+    reconcile_duration: HistogramVec,
+    last_reconcile: Gauge,
+    fetches: IntCounterVec,
+    last_fetch: GaugeVec,
+    config_valid: IntGaugeVec,
+    panics: IntGauge,
+    aws_requests: IntCounterVec,
+    aws_duration: HistogramVec,
+    http_requests: IntCounterVec,
+    http_duration: HistogramVec,
+}
+
+/// Registers a collector. A name that is taken or malformed is a mistake of this file; the metric is then not shown.
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    match made.and_then(|collector| registry.register(Box::new(collector.clone())).map(|()| collector)) {
+        Ok(collector) => collector,
+        Err(error) => panic!("a metric is wrong: {error}"),
+    }
+}
+
+/// From a memory look-up to the slowest rollout of a pass.
+const SECONDS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new_custom(Some("driftless".into()), None).unwrap_or_default();
+        let r = &registry;
+        let service = &["cluster", "service"];
+        let gauges = |name: &str, help: &str, labels: &[&str]| register(r, IntGaugeVec::new(Opts::new(name, help), labels));
+        let counters = |name: &str, help: &str, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
+        let histograms = |name: &str, help: &str, labels: &[&str]| {
+            register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+        };
+        let build = gauges("build_info", "The running version.", &["version"]);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let by_state = &["cluster", "service", "state"];
+        Self {
+            state: gauges("service_state", "1 for the headline state of the service.", by_state),
+            sync_state: gauges("service_sync_state", "1 for how AWS relates to git.", by_state),
+            health_state: gauges("service_health_state", "1 for how the tasks are doing.", by_state),
+            held: gauges("service_held", "1 while something waits.", service),
+            desired_tasks: gauges("service_desired_tasks", "Tasks that ECS is to run.", service),
+            running_tasks: gauges("service_running_tasks", "Tasks that run.", service),
+            pending_tasks: gauges("service_pending_tasks", "Tasks on their way.", service),
+            drift_detected: counters("drift_detected_total", "Times that drift began to be seen.", service),
+            drift_corrected: counters("drift_corrected_total", "Writes that corrected drift.", service),
+            steps: counters("steps_total", "Writes to AWS that were done.", &["cluster", "service", "operation"]),
+            reconciles: counters("reconciles_total", "Passes over a service by result.", &["result"]),
+            reconcile_duration: histograms("reconcile_duration_seconds", "Length of a pass over a service.", &[]),
+            last_reconcile: register(r, Gauge::new("last_reconcile_timestamp_seconds", "When the last pass ended.")),
+            fetches: counters("git_fetches_total", "Times that git was asked, by result.", &["source", "result"]),
+            last_fetch: register(
+                r,
+                GaugeVec::new(
+                    Opts::new("git_last_success_timestamp_seconds", "When git was last asked with success."),
+                    &["source"],
+                ),
+            ),
+            config_valid: gauges("config_valid", "1 when the desired state has no error.", &["source"]),
+            panics: register(r, IntGauge::new("panics", "Passes that panicked; each was confined to its service.")),
+            aws_requests: counters("aws_requests_total", "Requests to AWS by result.", &["service", "operation", "code"]),
+            aws_duration: histograms("aws_request_duration_seconds", "Length of a request to AWS.", &["service"]),
+            http_requests: counters("http_requests_total", "Requests answered.", &["route", "method", "code"]),
+            http_duration: histograms("http_request_duration_seconds", "Length of a request.", &["route"]),
+            registry,
+        }
+    }
+}
+
+/// How a pass over one service ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was to be done.
+    NoChange,
+    /// Something was done.
+    Changed,
+    /// It did not reach its end.
+    Failed,
+    /// Something was to be done and waits.
+    Held,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Outcome::NoChange => "no_change",
+            Outcome::Changed => "changed",
+            Outcome::Failed => "failed",
+            Outcome::Held => "held",
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts what happened.
+    pub fn event(&self, event: &Event, before: &Status) {
+        match &event.what {
+            What::Fetched { .. } => {
+                self.fetches.with_label_values(&[event.source.as_str(), "success"]).inc();
+                self.last_fetch.with_label_values(&[event.source.as_str()]).set(event.at.as_second() as f64);
+            }
+            What::FetchFailed { .. } => self.fetches.with_label_values(&[event.source.as_str(), "failure"]).inc(),
+            What::Read { problems, .. } => {
+                let valid = !problems.iter().any(crate::core::problem::Problem::is_error);
+                self.config_valid.with_label_values(&[event.source.as_str()]).set(valid.into());
+            }
+            What::Planned { plan, .. } => {
+                let was = before.services.get(&plan.id).and_then(|s| s.plan.as_ref()).map(|plan| plan.cause);
+                if plan.cause == Cause::Drift && was != Some(Cause::Drift) {
+                    self.drift_detected.with_label_values(&[plan.id.cluster.as_str(), plan.id.service.as_str()]).inc();
+                }
+            }
+            What::Done { service, operation, cause, .. } => {
+                let (cluster, name) = (service.cluster.as_str(), service.service.as_str());
+                self.steps.with_label_values(&[cluster, name, operation]).inc();
+                if *cause == Cause::Drift {
+                    self.drift_corrected.with_label_values(&[cluster, name]).inc();
+                }
+            }
+            What::Started { .. } | What::Failed { .. } | What::Left { .. } => {}
+        }
+    }
+
+    /// Counts a pass over one service.
+    pub fn reconciled(&self, outcome: Outcome, took: Duration, now: Timestamp) {
+        self.reconciles.with_label_values(&[outcome.label()]).inc();
+        self.reconcile_duration.with_label_values::<&str>(&[]).observe(took.as_secs_f64());
+        self.last_reconcile.set(now.as_second() as f64);
+    }
+
+    /// Counts a panic.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// Counts a request to AWS.
+    pub fn aws_request(&self, service: &str, operation: &str, code: &str, took: Duration) {
+        self.aws_requests.with_label_values(&[service, operation, code]).inc();
+        self.aws_duration.with_label_values(&[service]).observe(took.as_secs_f64());
+    }
+
+    /// The gauges of services are made anew with each scrape, so that none of a gone service stays.
+    fn status(&self, status: &Status, now: Timestamp, stale_after: Duration) {
+        let gauges = [
+            &self.state, &self.sync_state, &self.health_state, &self.held, &self.desired_tasks, &self.running_tasks,
+            &self.pending_tasks,
+        ];
+        gauges.iter().for_each(|gauge| gauge.reset());
+        for (id, service) in &status.services {
+            let (cluster, name) = (id.cluster.as_str(), id.service.as_str());
+            let one_of = |gauge: &IntGaugeVec, states: &[(&str, bool)]| {
+                for (state, is) in states {
+                    gauge.with_label_values(&[cluster, name, state]).set((*is).into());
+                }
+            };
+            let state = service.state(now, stale_after);
+            one_of(&self.state, &STATES.map(|known| (known.word(), known == state)));
+            let sync = service.sync(now, stale_after);
+            let known = [("in_sync", Sync::InSync), ("pending", Sync::Pending), ("drifted", Sync::Drifted), ("unknown", Sync::Unknown)];
+            one_of(&self.sync_state, &known.map(|(word, known)| (word, known == sync)));
+            let health = service.health(now, stale_after);
+            let known = [
+                ("healthy", Health::Healthy), ("progressing", Health::Progressing), ("degraded", Health::Degraded),
+                ("unknown", Health::Unknown),
+            ];
+            one_of(&self.health_state, &known.map(|(word, known)| (word, known == health)));
+            let set = |gauge: &IntGaugeVec, value: i64| gauge.with_label_values(&[cluster, name]).set(value);
+            set(&self.held, service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()).into());
+            if let Some(tasks) = &service.tasks {
+                set(&self.desired_tasks, tasks.desired.into());
+                set(&self.running_tasks, tasks.running.into());
+                set(&self.pending_tasks, tasks.pending.into());
+            }
+        }
+    }
+}
+
+pub async fn scrape(State(shared): State<Shared>) -> Response {
+    let status = shared.status.borrow().clone();
+    shared.metrics.status(&status, (shared.now)(), shared.stale_after);
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&shared.metrics.registry.gather(), &mut text) {
+        Ok(()) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            super::api::problem(axum::http::StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()).into_response()
+        }
+    }
+}
+
+/// Counts every request by its route, never by its path, which anybody can make up.
+pub async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST") => known,
+        _ => "other",
+    }
+    .to_owned();
+    let began = Instant::now();
+    let response = next.run(request).await;
+    metrics.http_requests.with_label_values(&[&*route, &*method, response.status().as_str()]).inc();
+    metrics.http_duration.with_label_values(&[&*route]).observe(began.elapsed().as_secs_f64());
+    response
+}
