@@ -10,5 +10,8 @@
 //! from the SDK's typed fields.
 
 pub mod call;
+pub mod clients;
+pub mod error;
+pub mod pace;
 pub mod tables;
 pub mod wire;

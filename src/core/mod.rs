@@ -2,5 +2,6 @@
 pub mod document;
 pub mod id;
 pub mod problem;
+pub mod retry;
 pub mod shape;
 pub mod source;
