@@ -54,8 +54,8 @@ impl Error {
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
                 classify(operation, code.as_deref().unwrap_or_default(), &message, http_status)
             }
-            // No answer: a read is repeated, a write may have been done. New kinds of failure are no better known.
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => operation.unanswered(),
+            // No answer (`TimeoutError`, `DispatchFailure`, and whatever a newer SDK adds): a read is repeated, a write may
+            // have been done.
             _ => operation.unanswered(),
         };
         let request_id = error.request_id().map(str::to_owned);
@@ -116,7 +116,7 @@ fn story(error: &dyn StdError) -> String {
 /// The SDK reports missing credentials as a failure to dispatch; what it lacked is only in the text.
 fn lacks_credentials(message: &str) -> bool {
     let message = message.to_lowercase();
-    ["credential", "identity", "auth scheme", "token file", "sso"].iter().any(|word| message.contains(word))
+    ["credential", "identity resolver", "auth scheme", "token file"].iter().any(|words| message.contains(words))
 }
 
 /// One row: the service (empty = any), the error code (empty = any), a fragment of the message (empty = any).

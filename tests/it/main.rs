@@ -1,1 +1,2 @@
+mod calls;
 mod tables;
