@@ -23,7 +23,8 @@ pub struct Connection {
     pub region: Option<Region>,
     /// A named profile.
     pub profile: Option<String>,
-    /// One endpoint for all services, for tests and emulators. Overrides the environment.
+    /// One endpoint for all services, for tests and emulators. Goes before `AWS_ENDPOINT_URL`; a service's own, as
+    /// `AWS_ENDPOINT_URL_ECS`, goes before this (the SDK's order).
     pub endpoint_url: Option<String>,
     /// A role to take on, usually of another account.
     pub assume_role: Option<AssumeRole>,

@@ -12,7 +12,7 @@
 pub mod apply;
 pub mod call;
 pub mod clients;
-mod error;
+pub mod error;
 pub mod live;
 pub mod observe;
 pub mod pace;

@@ -1,3 +1,4 @@
 //! ONE integration binary.
+mod calls;
 mod cases;
 mod tables;
