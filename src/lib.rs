@@ -1,3 +1,4 @@
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // The one exception, with its reason: git/process.rs.
 pub mod core;
+pub mod git;
 pub mod kind;
