@@ -11,13 +11,12 @@
 //!
 //! What is promised (S1, S2, S3, S8, R5, R7, R26 of the reliability reference):
 //!
-//! * There is no working tree, so nothing of a repository is ever written as a file, followed as a link, filtered or
-//!   run.
-//!   Blobs come from the object store; symbolic links and submodules can be named, and are refused when read.
+//! * There is no working tree: nothing of a repository is written as a file, followed as a link, filtered or run. Blobs
+//!   come from the object store; symbolic links and submodules can be named, and are refused when read.
 //! * Tokens and keys are files that are read at each fetch, so that rotating them needs no restart. They are in no
-//!   message,
-//!   and credentials in a url are cut out of it before anything else sees the url.
-//! * An ssh host must be in known_hosts beforehand; TLS is verified; a redirect is followed only on the same host.
+//!   message, and credentials in a url are cut out of it before anything else sees the url.
+//! * An ssh host must be in known_hosts beforehand; TLS is verified; a redirect is followed only on the same host,
+//!   and a token is sent only to the very host and port of the settings.
 //! * A failed fetch changes nothing: the commit that was fetched before can still be read, and is. The mirror is
 //!   disposable: one that is damaged is cloned anew beside the old one, which is replaced only when that has worked.
 //!

@@ -184,3 +184,40 @@ fn an_endless_trickle_is_left() {
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+/// Against a real ssh server, which this machine may not have: `DRIFTLESS_TEST_SSH` is a folder with `url` (of a repository
+/// whose branch `main` has a commit), `key` (that opens it), `other_key` (that does not) and `known_hosts`.
+#[test]
+#[ignore = "needs an ssh server; see the comment"]
+fn over_ssh() {
+    let given = std::path::PathBuf::from(std::env::var_os("DRIFTLESS_TEST_SSH").expect("DRIFTLESS_TEST_SSH"));
+    let url = std::fs::read_to_string(given.join("url")).expect("a url").trim().to_owned();
+    let known = std::fs::read_to_string(given.join("known_hosts")).expect("known_hosts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let known_hosts = folder.path().join("known_hosts");
+    let try_with = |known: &str, key: &str| {
+        std::fs::write(&known_hosts, known).expect("written");
+        let auth = Auth { ssh_key: Some(given.join(key)), known_hosts: Some(known_hosts.clone()), token: None };
+        let reference = Reference::Branch("main".into());
+        let source = Source { url: url.clone(), reference, path: RepoPath::new(""), auth };
+        fetch(&source, folder.path(), TIMEOUT)
+    };
+    let says = |known: &str, key: &str| try_with(known, key).expect_err("an error").to_string();
+    let tip = try_with(&known, "key").expect("a tip");
+    assert!(tip.fetched && !try_with(&known, "key").expect("a tip").fetched);
+    let unknown = says("", "key");
+    assert!(unknown.contains("does not list it") && unknown.contains("SHA256:"), "{unknown}");
+    let changed = known.lines().map(|line| format!("{}AAAA\n", line.trim_end())).collect::<String>();
+    assert!(says(&changed, "key").contains("lists another key"), "{}", says(&changed, "key"));
+    assert!(says(&known, "other_key").contains("the server refused the key of auth.sshKey"));
+    assert!(says(&known, "no_key").contains("no_key cannot be read"));
+}
+
+/// Against a TLS server with a certificate that nobody signed, whose url is in `DRIFTLESS_TEST_TLS`.
+#[test]
+#[ignore = "needs a TLS server; see the comment"]
+fn over_tls_with_a_certificate_of_nobody() {
+    let url = std::env::var("DRIFTLESS_TEST_TLS").expect("DRIFTLESS_TEST_TLS");
+    let error = fails(&url, TIMEOUT);
+    assert!(matches!(error, Error::Certificate { .. }), "{error:?}");
+}
