@@ -1,0 +1,108 @@
+//! SHELL: the only room with a clock and a `select!`. It wires git, the core and AWS into a loop.
+//!
+//! ```text
+//!  source (one task each)          dispatcher (one task)                 pass (one task each)
+//!  poll git -> read files ------>  queue: who is due, one run ------->   observe <-> plan -> execute -> next
+//!      |         events            per service at a time                     |  events
+//!      v                                                                     v
+//!                     Recorder: log line, metrics, Status -> page, API
+//! ```
+
+mod account;
+mod dispatcher;
+pub mod engine;
+pub mod execute;
+mod intents;
+mod pass;
+mod queue;
+pub mod recorder;
+mod source;
+
+use crate::aws::call::Observer;
+use crate::aws::clients::Clients;
+use crate::core::id::SourceName;
+use crate::http::{Health, Server, Shared};
+use crate::settings::Settings;
+use account::Account;
+use anyhow::Context;
+use dispatcher::Dispatcher;
+use recorder::Recorder;
+use source::Follower;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// After a stop signal: what is under way may finish for this long (promise R25). ECS sends SIGKILL 30 s after SIGTERM.
+pub const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs until `stop`. `listening` is told the address of the page once it is served.
+pub async fn run(
+    settings: Settings,
+    stop: CancellationToken,
+    listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let recorder = Arc::new(Recorder::default());
+    let health = Arc::new(Health::default());
+    let longest = settings.sources.iter().map(|source| source.drift_interval).max().unwrap_or_default();
+    let shared = Shared {
+        status: recorder.status(),
+        health: health.clone(),
+        metrics: recorder.metrics(),
+        // Two intervals, and time for a pass that waits its turn.
+        stale_after: longest * 2 + Duration::from_secs(30),
+        now: jiff::Timestamp::now,
+    };
+    let server = Server::bind(settings.http.listen, shared).await;
+    let server = server.with_context(|| format!("cannot listen on {}", settings.http.listen))?;
+    listening(server.address()?);
+
+    let tasks = TaskTracker::new();
+    let serving = tasks.spawn(server.run(stop.clone().cancelled_owned()));
+    let (requests, inbox) = mpsc::channel(dispatcher::INBOX_MAX);
+    let mut accounts: BTreeMap<SourceName, Arc<Account>> = BTreeMap::new();
+    for source in &settings.sources {
+        let account = Arc::new(Account::new(source, &settings.aws, observer(&recorder)));
+        accounts.insert(source.name.clone(), account.clone());
+        let follower = Follower::new(source, &settings.state.path, account, recorder.clone(), requests.clone())?;
+        tasks.spawn(follower.run(stop.clone()));
+    }
+    let dispatcher = Dispatcher::new(accounts, recorder, health, tasks.clone());
+    tasks.spawn(dispatcher.run(inbox, stop.clone()));
+    tasks.close();
+
+    stop.cancelled().await;
+    tracing::info!(event = "stopping", limit_seconds = STOP_LIMIT.as_secs(), "stopping");
+    if tokio::time::timeout(STOP_LIMIT, tasks.wait()).await.is_err() {
+        tracing::warn!(event = "stop_limit", "what was still under way is abandoned; the next start looks at it again");
+    }
+    match tokio::time::timeout(Duration::ZERO, serving).await {
+        Ok(Ok(result)) => result.context("the page could not be served"),
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// Every call to AWS becomes a metric and, when it fails, a log line.
+fn observer(recorder: &Arc<Recorder>) -> Observer {
+    let metrics = recorder.metrics();
+    Box::new(move |report| {
+        metrics.aws_request(report.operation.service, report.operation.name, report.code, report.duration);
+        tracing::debug!(
+            event = "aws_request",
+            operation = %report.operation,
+            code = report.code,
+            millis = report.duration.as_millis() as u64,
+            held_millis = report.held.as_millis() as u64,
+            "asked AWS"
+        );
+    })
+}
+
+/// The clients that a command uses: one try, with the user's own environment.
+pub async fn clients(connection: &crate::aws::clients::Connection, share: f64) -> Clients {
+    let pacer = crate::aws::pace::Pacer::new(share);
+    Clients::connect(connection, crate::aws::call::Calls::new(pacer, Box::new(|_| {}))).await
+}
