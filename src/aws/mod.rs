@@ -12,6 +12,7 @@
 pub mod call;
 pub mod clients;
 pub mod error;
+pub mod live;
 pub mod pace;
 pub mod tables;
 pub mod wire;

@@ -89,6 +89,11 @@ impl Arn {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
+    /// What people call it: what follows the last `/`, as `prod-api-task:41`.
+    pub fn short(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
     /// What follows the last `/` or, where there is none, the last `:`.
     pub fn last_part(&self) -> &str {
         last_part(&self.0)
@@ -183,6 +188,10 @@ pub enum Kind {
     Secret,
     /// A Systems Manager parameter, by name. Only that it exists is read, never its value.
     Parameter,
+    /// The plain value of a Systems Manager parameter (never a SecureString), by name.
+    ParameterValue,
+    /// An output of a CloudFormation stack, by `STACK.Output`.
+    StackOutput,
     /// An ELBv2 target group, by name.
     TargetGroup,
     /// One revision of a task definition, by ARN. Immutable but for its tags and status.
@@ -193,6 +202,8 @@ pub enum Kind {
     TaskDefinition,
     /// An ECS service, by name in the environment's cluster.
     Service,
+    /// The Application Auto Scaling target of a service, by the service's name.
+    ScalableTarget,
 }
 
 impl Kind {
@@ -202,11 +213,14 @@ impl Kind {
             Kind::Cluster => "cluster",
             Kind::Secret => "secret",
             Kind::Parameter => "parameter",
+            Kind::ParameterValue => "parameter value",
+            Kind::StackOutput => "stack output",
             Kind::TargetGroup => "target group",
             Kind::TaskDefinitionRevision => "task definition revision",
             Kind::TaskDefinitionFamily => "task definition family",
             Kind::TaskDefinition => "task definition",
             Kind::Service => "service",
+            Kind::ScalableTarget => "scalable target of service",
         }
     }
 }

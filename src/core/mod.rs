@@ -1,7 +1,14 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
+pub mod action;
+pub mod desired;
+pub mod diff;
 pub mod document;
 pub mod id;
+pub mod normal;
+pub mod observed;
+pub mod plan;
 pub mod problem;
 pub mod retry;
+pub mod rollout;
 pub mod shape;
 pub mod source;

@@ -119,6 +119,12 @@ impl Problem {
         self
     }
 
+    /// Adds what to do, where it applies.
+    #[must_use]
+    pub fn help_if(self, applies: bool, help: &str) -> Self {
+        if applies { self.help(help) } else { self }
+    }
+
     /// Adds a second place.
     #[must_use]
     pub fn related(mut self, place: &Place, label: impl Into<String>) -> Self {

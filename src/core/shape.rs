@@ -20,6 +20,8 @@ pub enum Shape {
     Text,
     /// An RFC 3339 instant.
     Time,
+    /// A length of time with its unit, as `15m`: only in driftless's own fields, AWS has plain numbers.
+    Duration,
     /// Anything (the API's `document` type).
     FreeForm,
     /// One of these strings.
@@ -79,7 +81,11 @@ impl Shape {
 
     /// The field of this AWS name. Both spellings of the first letter are taken (desired-state rule 1).
     pub fn field(self, name: &str) -> Option<&'static Field> {
-        let fields = self.fields();
+        Self::find(self.fields(), name)
+    }
+
+    /// The field of this name among `fields`, in either spelling of the first letter.
+    pub fn find<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
         fields.iter().find(|field| field.name == name).or_else(|| fields.iter().find(|f| same_but_first_case(f.name, name)))
     }
 }

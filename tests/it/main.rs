@@ -1,2 +1,4 @@
+//! ONE integration binary.
 mod calls;
+mod cases;
 mod tables;

@@ -72,6 +72,7 @@ fn full(shape: Shape, pick: usize) -> Value {
         Shape::Number => 0.5.into(),
         Shape::Text => "text".into(),
         Shape::Time => "2026-01-02T03:04:05Z".into(),
+        Shape::Duration => "15m".into(),
         Shape::FreeForm => json!({ "any": [1, -1, 0.5, null, true, "text"] }),
         Shape::Enum(values) => values[pick % values.len()].into(),
         Shape::List(element) => vec![full(element(), pick)].into(),
@@ -242,7 +243,7 @@ fn count(shape: Shape) -> usize {
         Shape::Struct { fields: [], .. } => 1,
         Shape::Struct { fields, .. } | Shape::Union { fields, .. } => fields.iter().map(|f| count((f.shape)())).sum(),
         Shape::Boolean | Shape::Integer | Shape::Long | Shape::Number => 1,
-        Shape::Text | Shape::Time | Shape::FreeForm | Shape::Enum(_) => 1,
+        Shape::Text | Shape::Time | Shape::Duration | Shape::FreeForm | Shape::Enum(_) => 1,
     }
 }
 
@@ -290,7 +291,7 @@ fn structures(shape: Shape, path: &str, visit: &mut impl FnMut(&str, &'static [F
             }
         }
         Shape::Boolean | Shape::Integer | Shape::Long | Shape::Number => {}
-        Shape::Text | Shape::Time | Shape::FreeForm | Shape::Enum(_) => {}
+        Shape::Text | Shape::Time | Shape::Duration | Shape::FreeForm | Shape::Enum(_) => {}
     }
 }
 

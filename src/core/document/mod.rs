@@ -11,7 +11,7 @@ pub mod merge;
 pub mod read;
 pub mod variables;
 
-use super::id::RepoPath;
+use super::id::{RepoPath, ResourceId};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -82,10 +82,42 @@ pub enum Tree {
     Number(Number),
     /// A string.
     Text(String),
+    /// A string of which parts are known only after reading AWS.
+    Template(Vec<Part>),
     /// A list.
     List(Vec<Node>),
     /// A mapping, in the order of the file, without duplicate keys.
     Map(Vec<Entry>),
+}
+
+/// A part of a string that is completed at plan time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// Text as it stands.
+    Text(String),
+    /// The ARN of a resource that is named here.
+    Arn(ResourceId),
+    /// The plain value of a Systems Manager parameter or of a CloudFormation output.
+    Value(ResourceId),
+    /// The value that this environment variable has in the live revision: carried over, never written to git.
+    Live {
+        /// The container's name.
+        container: String,
+        /// The variable's name.
+        variable: String,
+    },
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Text(text) => f.write_str(text),
+            Part::Arn(id) => write!(f, "(ARN of {id})"),
+            Part::Value(id) => write!(f, "(value of {id})"),
+            Part::Live { container: _, variable } => write!(f, "(live value of {variable})"),
+        }
+    }
 }
 
 /// One key of a mapping.
@@ -131,13 +163,14 @@ impl Node {
         Self { tree, place: place.clone() }
     }
 
-    /// The value without places. Nulls inside mappings are left out: they mean "not given".
+    /// The value without places. Nulls inside mappings are left out: they mean "not given"; templates are described.
     pub fn to_value(&self) -> Value {
         match &self.tree {
             Tree::Null => Value::Null,
             Tree::Bool(b) => Value::Bool(*b),
             Tree::Number(n) => Value::Number(n.clone()),
             Tree::Text(s) => Value::String(s.clone()),
+            Tree::Template(parts) => Value::String(parts.iter().map(ToString::to_string).collect()),
             Tree::List(items) => Value::Array(items.iter().map(Node::to_value).collect()),
             Tree::Map(entries) => Value::Object(
                 entries
@@ -231,6 +264,7 @@ impl Node {
             Tree::Number(n) => format!("the number {n}"),
             Tree::Text(t) if t.chars().count() <= 40 => format!("{t:?}"),
             Tree::Text(_) => "a long string".into(),
+            Tree::Template(_) => "a string".into(),
             Tree::List(_) => "a list".into(),
             Tree::Map(_) => "a mapping".into(),
         }

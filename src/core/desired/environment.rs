@@ -1,0 +1,161 @@
+//! environment.yaml: account, region, cluster, variables, defaults and load balancers.
+
+use super::own;
+use super::{Cached, Context};
+use crate::core::document::check::{Beside, check, check_with, expected};
+use crate::core::document::read::read as read_text;
+use crate::core::document::variables::Variables;
+use crate::core::document::{Node, Place, Tree};
+use crate::core::id::{EnvironmentName, RepoPath, Scope};
+use crate::core::problem::{self, Problem};
+use crate::core::shape::Shapes;
+use crate::core::source::Commit;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// One environment: where its services live.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Account, region and cluster.
+    pub scope: Scope,
+    /// Whether load balancers are declared, and where: this version does not converge them.
+    pub load_balancers: Option<Place>,
+}
+
+/// The environment with what its services need for reading.
+pub struct Read {
+    pub environment: Environment,
+    pub variables: Variables,
+    pub defaults: Option<Arc<Node>>,
+}
+
+/// Reads environment.yaml; `None` when there is none, or none that says where the services live.
+pub fn read(files: &mut Cached<'_>, context: &Context<'_>, problems: &mut Vec<Problem>) -> Option<Read> {
+    let (path, mut node) = find(files, context.root, problems)?;
+    let mut variables = built_in(context.commit, context.env);
+    let whole = check(&node, own::environment(), problems);
+    for name in ["environment", "account", "region", "cluster"] {
+        if let Some(text) = whole.get(name).and_then(Node::as_text) {
+            variables.set(name, text);
+        }
+    }
+    let mut used = BTreeSet::new();
+    declare_variables(&whole, &mut variables, &mut used, problems);
+    // What was just read, and what only a service can complete, is not substituted here.
+    node.take("variables");
+    node.take("defaults");
+    variables.substitute(&mut node, &mut used, problems);
+    let text = |name: &str| node.get(name).and_then(Node::as_text);
+    let scope = Scope {
+        account: text("account")?.into(),
+        region: text("region")?.into(),
+        cluster: text("cluster")?.into(),
+    };
+    let valid = check_scope(&node, problems);
+    let load_balancers = node.entry("loadBalancers").cloned();
+    if let Some(entry) = &load_balancers {
+        check_load_balancers(&entry.node, context.shapes, problems);
+    }
+    let name = EnvironmentName::from(text("environment").unwrap_or_else(|| path.as_str()));
+    // Defaults keep their `${...}`: they may use names that only a service has.
+    let defaults = whole.get("defaults").cloned().map(Arc::new);
+    let load_balancers = load_balancers.map(|entry| entry.key_place);
+    valid.then_some(Read { environment: Environment { name, scope, load_balancers }, variables, defaults })
+}
+
+fn find(files: &mut Cached<'_>, root: &RepoPath, problems: &mut Vec<Problem>) -> Option<(RepoPath, Node)> {
+    for name in ["environment.yaml", "environment.yml", "environment.json"] {
+        let path = root.join(name)?;
+        let read = files.read(&path).and_then(|text| text.map(|text| read_text(&path, &text)).transpose());
+        match read {
+            Ok(Some(node)) => return Some((path, node)),
+            Ok(None) => {}
+            Err(problem) => {
+                problems.push(problem);
+                return None;
+            }
+        }
+    }
+    let folder = if root.as_str().is_empty() { "the root of the repository" } else { root.as_str() };
+    let message = format!("there is no environment.yaml in {folder}");
+    problems.push(
+        Problem::without_place(problem::NO_ENVIRONMENT, message)
+            .help("point `path` to the folder that holds environment.yaml, or create it with environment, account, region and cluster"),
+    );
+    None
+}
+
+fn built_in(commit: Option<&Commit>, env: &std::collections::BTreeMap<String, String>) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value) in env {
+        variables.set(&format!("env.{name}"), value.as_str());
+    }
+    let Some(commit) = commit else {
+        for name in ["git.commit", "git.shortCommit", "git.branch", "git.tag"] {
+            variables.set_missing(name, "the folder is not in a git repository");
+        }
+        return variables;
+    };
+    variables.set("git.commit", commit.revision.as_str());
+    variables.set("git.shortCommit", commit.revision.short());
+    match &commit.branch {
+        Some(branch) => variables.set("git.branch", branch.as_str()),
+        None => variables.set_missing("git.branch", "the source does not follow a branch"),
+    }
+    match &commit.tag {
+        Some(tag) => variables.set("git.tag", tag.as_str()),
+        None => variables.set_missing("git.tag", "no tag reaches this commit"),
+    }
+    variables
+}
+
+/// `variables`, each of which may use the built-in ones and those above it.
+fn declare_variables(node: &Node, variables: &mut Variables, used: &mut BTreeSet<String>, problems: &mut Vec<Problem>) {
+    let Some(declared) = node.get("variables") else { return };
+    if !matches!(declared.tree, Tree::Map(_)) {
+        problems.push(expected(declared, "a mapping of names to values"));
+    }
+    for entry in declared.entries() {
+        let mut value = entry.node.clone();
+        variables.substitute(&mut value, used, problems);
+        variables.set(&entry.key, value.to_value());
+    }
+}
+
+fn check_scope(node: &Node, problems: &mut Vec<Problem>) -> bool {
+    let before = problems.len();
+    if let Some(account) = node.get("account")
+        && !account.as_text().is_some_and(|text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()))
+    {
+        problems.push(expected(account, "an account id of 12 digits, in quotes"));
+    }
+    for name in ["environment", "region", "cluster"] {
+        if let Some(value) = node.get(name)
+            && !value.as_text().is_some_and(is_name)
+        {
+            problems.push(expected(value, "a name of letters, digits, `-` and `_`"));
+        }
+    }
+    problems.len() == before
+}
+
+/// ECS CreateCluster, CreateService: "up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens".
+pub fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+fn check_load_balancers(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
+    if !matches!(node.tree, Tree::Map(_)) {
+        problems.push(expected(node, "a mapping of load balancer names"));
+    }
+    for entry in node.entries() {
+        let checked = check(&entry.node, own::load_balancer(), problems);
+        for listener in checked.get("listeners").map(Node::items).unwrap_or_default() {
+            let listener = super::sections::with_references(listener);
+            let beside = Beside { own: own::listener().fields(), implied: &["LoadBalancerArn"] };
+            check_with(&listener, shapes.listener, beside, problems);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The sections of a service file that hold AWS inputs: names become references, and everything is checked.
+
+use super::own;
+use crate::core::document::check::{Beside, check, check_with, expected};
+use crate::core::document::{Entry, Node, Part, Place, Tree};
+use crate::core::id::{Arn, Kind, ResourceId, Scope};
+use crate::core::problem::{self, Problem};
+use crate::core::shape::{Shape, Shapes};
+
+/// Keys of ours that stand for an ARN of AWS's, and what they name.
+const ALIASES: &[(&str, &str)] = &[("targetGroup", "targetGroupArn"), ("alternateTargetGroup", "alternateTargetGroupArn")];
+
+/// Names of target groups become references, under AWS's own key.
+pub fn with_references(node: &Node) -> Node {
+    let tree = match &node.tree {
+        Tree::List(items) => Tree::List(items.iter().map(with_references).collect()),
+        Tree::Map(entries) => Tree::Map(entries.iter().map(target_group).collect()),
+        other => other.clone(),
+    };
+    Node { tree, place: node.place.clone() }
+}
+
+fn target_group(entry: &Entry) -> Entry {
+    let alias = ALIASES.iter().find(|(ours, aws)| entry.key == *ours || entry.key.eq_ignore_ascii_case(aws));
+    let node = match (alias, entry.node.as_text()) {
+        (Some(_), Some(name)) if !Arn::is_arn(name) => Node {
+            tree: Tree::Template(vec![Part::Arn(ResourceId::new(Kind::TargetGroup, name))]),
+            place: entry.node.place.clone(),
+        },
+        _ => with_references(&entry.node),
+    };
+    let key = match alias {
+        Some((ours, aws)) if entry.key == *ours => (*aws).to_owned(),
+        _ => entry.key.clone(),
+    };
+    Entry { key, key_place: entry.key_place.clone(), node }
+}
+
+/// Names of roles, secrets and parameters become ARNs or references, in this account and region.
+pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>) {
+    match &mut node.tree {
+        Tree::List(items) => items.iter_mut().for_each(|item| resolve_names(item, scope, problems)),
+        Tree::Map(entries) => {
+            for Entry { key, node, .. } in entries {
+                match (key.as_str(), node.as_text()) {
+                    (_, None) => resolve_names(node, scope, problems),
+                    (key, Some(text)) if Arn::is_arn(text) => {
+                        if holds_arn(key) {
+                            problems.extend(foreign(&Arn::from(text), &node.place, scope));
+                        }
+                    }
+                    ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role", Some(name)) if !name.is_empty() => {
+                        let arn = format!("arn:{}:iam::{}:role/{name}", scope.partition(), scope.account);
+                        node.tree = Tree::Text(arn);
+                    }
+                    ("valueFrom", Some(name)) if !name.is_empty() => node.tree = secret(name),
+                    _ => {}
+                }
+            }
+        }
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) | Tree::Template(_) => {}
+    }
+}
+
+/// Whether a field of this name holds the ARN of something that the service uses.
+fn holds_arn(key: &str) -> bool {
+    key.ends_with("Arn") || matches!(key, "valueFrom" | "credentialsParameter" | "role" | "kmsKeyId")
+}
+
+/// An ARN of another account or region is refused (desired-state rule 7, promise S11).
+fn foreign(arn: &Arn, place: &Place, scope: &Scope) -> Option<Problem> {
+    let (account, region) = (arn.account(), arn.region());
+    let message = if !account.is_empty() && account != "aws" && account != scope.account.as_str() {
+        format!("{arn} is of account {account}, the environment's is {}", scope.account)
+    } else if !region.is_empty() && region != scope.region.as_str() {
+        format!("{arn} is of region {region}, the environment's is {}", scope.region)
+    } else {
+        return None;
+    };
+    Some(Problem::error(problem::FOREIGN_ARN, place, message).help("name a resource of the environment's account and region"))
+}
+
+/// `/path` and `ssm:name` are Systems Manager parameters, anything else is a Secrets Manager secret, with the JSON key,
+/// version stage and version id that ECS takes behind the ARN (ECS guide, "Pass Secrets Manager secrets").
+fn secret(name: &str) -> Tree {
+    if name.starts_with('/') || name.starts_with("ssm:") {
+        let name = name.strip_prefix("ssm:").unwrap_or(name);
+        return Tree::Template(vec![Part::Arn(ResourceId::new(Kind::Parameter, name))]);
+    }
+    let (name, suffix) = name.split_once(':').unwrap_or((name, ""));
+    let mut parts = vec![Part::Arn(ResourceId::new(Kind::Secret, name))];
+    if !suffix.is_empty() {
+        let mut fields = suffix.split(':');
+        let mut next = || fields.next().unwrap_or_default();
+        parts.push(Part::Text(format!(":{}:{}:{}", next(), next(), next())));
+    }
+    Tree::Template(parts)
+}
+
+/// The `service` section: CreateService's names, or what `aws ecs describe-services` prints.
+pub fn service(node: &Node, scope: &Scope, shapes: &Shapes, problems: &mut Vec<Problem>) -> Node {
+    let (node, described) = described_service(node, shapes);
+    let mut node = with_references(&node);
+    if !described {
+        for (key, why) in [
+            ("cluster", "the cluster is the environment's"),
+            ("serviceName", "the name is `name` at the top of the file"),
+            ("taskDefinition", "the task definition is `taskDefinition` at the top of the file"),
+            ("clientToken", "driftless makes its own"),
+        ] {
+            if let Some(entry) = node.take(key) {
+                let message = format!("`service.{key}` cannot be declared: {why}");
+                problems.push(Problem::error(problem::NOT_OURS, &entry.key_place, message));
+            }
+        }
+    }
+    resolve_names(&mut node, scope, problems);
+    let checked = check_with(&node, shapes.create_service, Beside { own: &[], implied: &["serviceName"] }, problems);
+    if checked.get("schedulingStrategy").and_then(Node::as_text) == Some("DAEMON")
+        && let Some(entry) = checked.entry("desiredCount")
+    {
+        let message = "`desiredCount` cannot be declared for a DAEMON service: ECS runs one task per instance";
+        problems.push(Problem::error(problem::NOT_OURS, &entry.key_place, message));
+    }
+    if let Some(count) = checked.get("desiredCount").filter(|node| node.as_integer().is_some_and(|n| n < 0)) {
+        problems.push(expected(count, "0 or more"));
+    }
+    checked
+}
+
+/// Takes the wrapper and the read-only fields off what `describe-services` prints.
+fn described_service(node: &Node, shapes: &Shapes) -> (Node, bool) {
+    let inner = match (node.get("services").map(Node::items), node.get("service")) {
+        (Some([only]), _) => only,
+        (_, Some(inner)) if matches!(inner.tree, Tree::Map(_)) => inner,
+        _ => node,
+    };
+    if inner.get("serviceArn").is_none() {
+        return (node.clone(), false);
+    }
+    let primary = inner.get("deployments").map(Node::items).unwrap_or_default().iter();
+    let primary = primary.clone().find(|d| d.get("status").and_then(Node::as_text) == Some("PRIMARY"));
+    let mut service = Node::empty_map(&inner.place);
+    for entry in inner.entries() {
+        let identity = matches!(entry.key.as_str(), "serviceName" | "taskDefinition");
+        if entry.key == "roleArn" {
+            // The service-linked role is AWS's own choice and cannot be asked for (CreateService, role).
+            if !entry.node.as_text().is_some_and(|role| role.contains("/aws-service-role/")) {
+                service.set("role", entry.node.clone());
+            }
+        } else if !identity
+            && (shapes.create_service.field(&entry.key).is_some() || shapes.service_answer.field(&entry.key).is_none())
+        {
+            service.set(&entry.key, entry.node.clone());
+        }
+    }
+    // These three are on the deployment, not on the service (DescribeServices).
+    for key in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
+        if let Some(value) = primary.and_then(|deployment| deployment.get(key)) {
+            service.set(key, value.clone());
+        }
+    }
+    (service, true)
+}
+
+/// Checks the sections that are read, and not converged by this version; gives their names and places.
+pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<(&'static str, Place)> {
+    let mut seen = Vec::new();
+    let mut section = |name: &'static str| {
+        let entry = node.entry(name).filter(|entry| entry.node.tree != Tree::Null)?;
+        seen.push((name, entry.key_place.clone()));
+        Some(with_references(&entry.node))
+    };
+    for entry in section("targetGroups").iter().flat_map(Node::entries) {
+        let beside = Beside { own: own::target_group().fields(), implied: &["Name"] };
+        check_with(&entry.node, shapes.target_group, beside, problems);
+        if !(1..=32).contains(&entry.key.len()) {
+            let message = format!("the target group name {:?} is longer than 32 characters", entry.key);
+            problems.push(Problem::error(problem::WRONG_VALUE, &entry.key_place, message));
+        }
+    }
+    for rule in section("rules").iter().flat_map(Node::items) {
+        let beside = Beside { own: own::rule().fields(), implied: &["ListenerArn", "Priority"] };
+        check_with(rule, shapes.rule, beside, problems);
+    }
+    if let Some(node) = section("scaling") {
+        scaling(&node, shapes, problems);
+    }
+    if let Some(node) = section("discovery") {
+        let beside = Beside { own: own::discovery().fields(), implied: &[] };
+        check_with(&node, shapes.discovery_service, beside, problems);
+    }
+    for name in ["logs", "rollout", "images", "dependsOn"] {
+        section(name);
+    }
+    seen
+}
+
+/// What every Application Auto Scaling input names, and what a service file implies.
+const TARGET: [&str; 3] = ["ServiceNamespace", "ResourceId", "ScalableDimension"];
+
+fn scaling(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
+    let checked =
+        check_with(node, shapes.scalable_target, Beside { own: own::scaling().fields(), implied: &TARGET }, problems);
+    let [namespace, id, dimension] = TARGET;
+    for entry in checked.get("policies").map(Node::entries).unwrap_or_default() {
+        let implied = [namespace, id, dimension, "PolicyName"];
+        let beside = Beside { own: own::policy().fields(), implied: &implied };
+        let policy = check_with(&entry.node, shapes.scaling_policy, beside, problems);
+        if let Some(alarm) = policy.get("alarm") {
+            check_with(alarm, shapes.alarm, Beside { own: &[], implied: &["AlarmName"] }, problems);
+        }
+    }
+    for entry in checked.get("schedules").map(Node::entries).unwrap_or_default() {
+        let implied = [namespace, id, dimension, "ScheduledActionName"];
+        check_with(&entry.node, shapes.scheduled_action, Beside { own: &[], implied: &implied }, problems);
+    }
+    if let (Some(min), Some(max)) = (whole(&checked, "MinCapacity"), whole(&checked, "MaxCapacity"))
+        && min.1 > max.1
+    {
+        let message = format!("minCapacity {} is more than maxCapacity {}", min.1, max.1);
+        problems.push(Problem::error(problem::WRONG_VALUE, &min.0.place, message).related(&max.0.place, "maxCapacity"));
+    }
+}
+
+fn whole<'n>(node: &'n Node, name: &str) -> Option<(&'n Node, i64)> {
+    let value = node.get(name)?;
+    Some((value, value.as_integer()?))
+}
+
+/// The shape of a section, for merging by key.
+pub fn shape(shapes: &Shapes, section: &str) -> Option<Shape> {
+    match section {
+        "taskDefinition" => Some(shapes.task_definition),
+        "service" => Some(shapes.create_service),
+        _ => Shape::find(own::service().fields(), section).map(|field| (field.shape)()),
+    }
+}
+
+/// Checks the top of a service file and gives it back.
+pub fn top(node: &Node, problems: &mut Vec<Problem>) -> Node {
+    check(node, own::service(), problems)
+}

@@ -1,0 +1,352 @@
+//! What differs between two normalised documents of one shape. Secrets are masked here, so that no printer can leak one.
+
+use super::normal::{canonical, key};
+use super::shape::{Order, Shape};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One difference: what must change in AWS so that it agrees with git.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// Where, from the name of the section on.
+    pub path: Path,
+    /// What AWS holds.
+    pub live: Shown,
+    /// What git says.
+    pub desired: Shown,
+}
+
+/// The way to a value: field names and the keys of list elements.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path(Vec<Step>);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Field(&'static str),
+    Key(String),
+}
+
+impl Path {
+    /// The path of a whole section.
+    pub fn section(name: &'static str) -> Self {
+        Self(vec![Step::Field(name)])
+    }
+
+    /// The path of a field of this.
+    #[must_use]
+    pub fn field(&self, name: &'static str) -> Self {
+        self.with(Step::Field(name))
+    }
+
+    /// The path of a list element or map entry of this.
+    #[must_use]
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        self.with(Step::Key(key.into()))
+    }
+
+    fn with(&self, step: Step) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+
+    /// The name of the field of the section that this lies in.
+    pub fn top(&self) -> Option<&'static str> {
+        match self.0.get(1)? {
+            Step::Field(name) => Some(name),
+            Step::Key(_) => None,
+        }
+    }
+
+    /// Whether `other`, as `service.deploymentConfiguration.alarms`, is this path or leads to it.
+    pub fn is_below(&self, other: &str) -> bool {
+        let text = self.to_string();
+        text.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    }
+
+    /// The last step, by which a value is judged to be a secret.
+    fn last(&self) -> &str {
+        match self.0.last() {
+            Some(Step::Field(name)) => name,
+            Some(Step::Key(key)) => key,
+            None => "",
+        }
+    }
+
+    /// Whether any step looks like the name of a secret: `environment[DB_PASSWORD].value`.
+    fn is_secret(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Key(key) if is_secret_name(key))) || is_secret_name(self.last())
+    }
+
+    /// As a JSON pointer, for the API.
+    pub fn pointer(&self) -> String {
+        self.0.iter().fold(String::new(), |text, step| match step {
+            Step::Field(name) => super::document::pointer(&text, name),
+            Step::Key(key) => super::document::pointer(&text, key),
+        })
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Field(name) if index == 0 => f.write_str(name)?,
+                Step::Field(name) => write!(f, ".{name}")?,
+                Step::Key(key) => write!(f, "[{key}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Path {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.pointer())
+    }
+}
+
+/// A value as people may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shown {
+    /// There is none.
+    Absent,
+    /// It is no secret.
+    Plain(Value),
+    /// It looks like a secret: only the beginning of its SHA-256 is kept, enough to see that it changed.
+    Masked(String),
+}
+
+impl Shown {
+    /// Masks what looks like a secret, by the name it has and by its form.
+    fn of(value: Option<&Value>, path: &Path) -> Self {
+        match value {
+            None => Shown::Absent,
+            Some(value) if path.is_secret() || holds_secret(value) => {
+                Shown::Masked(super::normal::digest(value).chars().take(4).collect())
+            }
+            Some(value) => Shown::Plain(value.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shown::Absent => f.write_str("(none)"),
+            Shown::Plain(Value::String(text)) => write!(f, "{text:?}"),
+            Shown::Plain(value) => f.write_str(&canonical(value)),
+            Shown::Masked(digest) => write!(f, "(hidden, sha256 {digest}…)"),
+        }
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Shown::Absent => serializer.serialize_none(),
+            Shown::Plain(value) => value.serialize(serializer),
+            Shown::Masked(_) => serializer.serialize_str(&self.to_string()),
+        }
+    }
+}
+
+/// Names under which people keep secrets.
+const SECRET_NAMES: &[&str] = &[
+    "secret", "password", "passwd", "passphrase", "token", "apikey", "api_key", "api-key", "accesskey", "access_key",
+    "private_key", "privatekey", "credential", "auth_key", "signing_key", "encryption_key", "database_url", "dsn",
+    "connection_string", "connectionstring", "webhook_url", "_pass", "_pwd", "_key",
+];
+
+/// Whether a name is one under which people keep secrets.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    // Names of AWS's own fields that hold references, not secrets.
+    !matches!(name.as_str(), "secrets" | "secretoptions") && SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// Whether a value has the form of a secret, at any depth.
+pub fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_secret_text(text),
+        Value::Array(items) => items.iter().any(holds_secret),
+        Value::Object(map) => {
+            let named = map.get("name").or_else(|| map.get("key")).and_then(Value::as_str).is_some_and(is_secret_name);
+            (named && map.contains_key("value"))
+                || map.iter().any(|(key, value)| (value.is_string() && is_secret_name(key)) || holds_secret(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn is_secret_text(text: &str) -> bool {
+    // ARNs, image digests and paths are long, and no secrets.
+    if text.starts_with("arn:") {
+        return false;
+    }
+    let credentials_in_url = text.split_once("://").is_some_and(|(_, rest)| {
+        rest.split(['/', '?']).next().is_some_and(|host| host.split_once('@').is_some_and(|(user, _)| user.contains(':')))
+    });
+    let assigned = text.split_once('=').is_some_and(|(name, value)| {
+        !value.is_empty() && name.len() <= 64 && is_secret_name(name.trim_start_matches('-'))
+    });
+    let known_form = ["AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJ"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix) && text.len() >= 16)
+        || text.contains("-----BEGIN");
+    credentials_in_url || assigned || known_form || is_random(text)
+}
+
+/// A single word of 24 or more characters that mixes cases and digits, as generated secrets do.
+fn is_random(text: &str) -> bool {
+    let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-'));
+    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().filter(|b| test(b)).count() >= 4;
+    word && text.len() >= 24 && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
+}
+
+/// A change of one string, as a tag's.
+pub fn change(path: Path, live: Option<&str>, desired: Option<&str>) -> Change {
+    let shown = |text: Option<&str>| Shown::of(text.map(Value::from).as_ref(), &path);
+    let (live, desired) = (shown(live), shown(desired));
+    Change { path, live, desired }
+}
+
+/// What a comparison finds.
+#[derive(Debug, Clone, Default)]
+pub struct Differences {
+    /// Declared and different.
+    pub changes: Vec<Change>,
+    /// Not declared, and holding what AWS does not fill in by itself.
+    pub undeclared: Vec<Change>,
+    /// How many declared values are the same.
+    pub same: usize,
+}
+
+/// Which values of a document are managed.
+#[derive(Debug, Clone, Copy)]
+pub enum Managed<'d> {
+    /// All: a value that is live and not in git is drift (task definitions).
+    Whole,
+    /// Those that this document declares, as it is written, before AWS's defaults are filled in.
+    Declared(&'d Value),
+}
+
+/// Compares two normalised documents.
+pub fn diff(section: &'static str, shape: Shape, managed: Managed<'_>, desired: &Value, live: &Value) -> Differences {
+    let mut walk = Walk { found: Differences::default() };
+    let declared = match managed {
+        Managed::Whole => None,
+        Managed::Declared(declared) => Some(declared),
+    };
+    let whole = matches!(managed, Managed::Whole);
+    walk.node(&Path::section(section), shape, Order::Kept, whole, declared, Some(desired), Some(live));
+    walk.found
+}
+
+struct Walk {
+    found: Differences,
+}
+
+impl Walk {
+    #[allow(clippy::too_many_arguments, reason = "three documents are walked side by side")]
+    fn node(
+        &mut self,
+        path: &Path,
+        shape: Shape,
+        order: Order,
+        whole: bool,
+        declared: Option<&Value>,
+        desired: Option<&Value>,
+        live: Option<&Value>,
+    ) {
+        let managed = whole || declared.is_some();
+        match (shape, desired, live) {
+            (Shape::Struct { fields, .. }, Some(Value::Object(d)), Some(Value::Object(l))) => {
+                for field in fields {
+                    let declared = declared.and_then(|declared| declared.get(field.name));
+                    let (d, l) = (d.get(field.name), l.get(field.name));
+                    if d.is_some() || l.is_some() || declared.is_some() {
+                        self.node(&path.field(field.name), (field.shape)(), field.order, whole, declared, d, l);
+                    }
+                }
+            }
+            (Shape::Map(value), Some(Value::Object(d)), Some(Value::Object(l))) => {
+                let mut keys: Vec<&String> = d.keys().chain(l.keys()).collect();
+                keys.sort();
+                keys.dedup();
+                for key in keys {
+                    self.node(&path.key(key), value(), Order::Kept, managed, declared, d.get(key), l.get(key));
+                }
+            }
+            (Shape::List(element), Some(Value::Array(d)), Some(Value::Array(l))) if managed => {
+                self.list(path, element(), order, d, l);
+            }
+            (_, desired, live) if desired == live => self.found.same += usize::from(managed),
+            (_, desired, live) => {
+                let (live, desired) = (Shown::of(live, path), Shown::of(desired, path));
+                let found = if managed { &mut self.found.changes } else { &mut self.found.undeclared };
+                found.push(Change { path: path.clone(), live, desired });
+            }
+        }
+    }
+
+    fn list(&mut self, path: &Path, element: Shape, order: Order, desired: &[Value], live: &[Value]) {
+        match order {
+            Order::By(keys) => {
+                let (d, l) = (by_key(desired, keys), by_key(live, keys));
+                let mut all: Vec<&String> = d.keys().chain(l.keys()).collect();
+                all.sort();
+                all.dedup();
+                for key in all {
+                    let (d, l) = (d.get(key).copied(), l.get(key).copied());
+                    self.node(&path.key(key), element, Order::Kept, true, None, d, l);
+                }
+            }
+            Order::Set => {
+                let missing = desired.iter().filter(|v| !live.contains(v)).map(|v| (None, Some(v)));
+                let surplus = live.iter().filter(|v| !desired.contains(v)).map(|v| (Some(v), None));
+                for (l, d) in missing.chain(surplus) {
+                    let (live, desired) = (Shown::of(l, path), Shown::of(d, path));
+                    self.found.changes.push(Change { path: path.clone(), live, desired });
+                }
+                self.found.same += desired.iter().filter(|v| live.contains(v)).count();
+            }
+            Order::Kept if desired.len() == live.len() => {
+                for (index, (d, l)) in desired.iter().zip(live).enumerate() {
+                    let path = path.key(index.to_string());
+                    self.node(&path, element, Order::Kept, true, None, Some(d), Some(l));
+                }
+            }
+            Order::Kept => {
+                let value = |items: &[Value]| Value::Array(items.to_vec());
+                let (live, desired) = (value(live), value(desired));
+                let (live, desired) = (Shown::of(Some(&live), path), Shown::of(Some(&desired), path));
+                self.found.changes.push(Change { path: path.clone(), live, desired });
+            }
+        }
+    }
+}
+
+/// Elements by key; those that share one are told apart by their position.
+fn by_key<'v>(items: &'v [Value], keys: &[&str]) -> BTreeMap<String, &'v Value> {
+    let mut found: BTreeMap<String, &Value> = BTreeMap::new();
+    for item in items {
+        let mut name = key(item, keys);
+        while found.contains_key(&name) {
+            name.push('\'');
+        }
+        found.insert(name, item);
+    }
+    found
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, live, desired } = self;
+        match (live, desired) {
+            (Shown::Absent, desired) => write!(f, "+ {path}: {desired}"),
+            (live, Shown::Absent) => write!(f, "- {path}: {live}"),
+            (live, desired) => write!(f, "~ {path}: {live} → {desired}"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The closed set of what happens. Logs, metrics and [`Status`](super::status::Status) are made from these alone.
+
+use super::action::Effect;
+use super::id::{Arn, ServiceId, SourceName};
+use super::plan::{Cause, ServicePlan};
+use super::problem::Problem;
+use super::retry::Class;
+use super::rollout::Rollout;
+use super::source::Commit;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Something that happened at a time.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// In which source.
+    pub source: SourceName,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The source was asked what its reference points to.
+    Fetched {
+        /// The commit that it points to.
+        commit: Commit,
+        /// Whether the branch no longer contains what was applied last.
+        rewound: bool,
+    },
+    /// The source could not be reached or read; what was read before stays in force.
+    FetchFailed {
+        /// Why, for people.
+        why: String,
+    },
+    /// The files of a commit were read.
+    Read {
+        /// What is wrong with them.
+        problems: Arc<Vec<Problem>>,
+        /// The services that are declared.
+        services: Vec<ServiceId>,
+        /// Services whose files have errors.
+        broken: Vec<ServiceId>,
+    },
+    /// A pass over one service began.
+    Started {
+        /// The service.
+        service: ServiceId,
+    },
+    /// A service was planned.
+    Planned {
+        /// The plan.
+        plan: Arc<ServicePlan>,
+        /// How its tasks are doing; `None` when that is not known.
+        tasks: Option<Tasks>,
+    },
+    /// A step was done.
+    Done {
+        /// The service.
+        service: ServiceId,
+        /// AWS's name of the operation.
+        operation: &'static str,
+        /// Why it was done.
+        cause: Cause,
+        /// What it did to running tasks.
+        effect: Effect,
+        /// What it made.
+        arn: Option<Arn>,
+    },
+    /// A pass over one service ended without reaching its end.
+    Failed {
+        /// The service.
+        service: ServiceId,
+        /// Why, for people.
+        why: String,
+        /// What happens next.
+        class: Class,
+        /// When it is tried again.
+        again_at: Timestamp,
+    },
+    /// A service left git. Nothing is deleted.
+    Left {
+        /// The service.
+        service: ServiceId,
+    },
+}
+
+/// How a service's tasks are doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tasks {
+    /// How many ECS is to run.
+    pub desired: i32,
+    /// How many run.
+    pub running: i32,
+    /// How many are on their way.
+    pub pending: i32,
+    /// The revision that the service is set to run.
+    pub task_definition: Option<Arn>,
+    /// The images of that revision.
+    pub images: Vec<String>,
+    /// How the rollout is getting on.
+    pub rollout: Rollout,
+    /// ECS's newest events, newest first.
+    pub events: Vec<String>,
+}

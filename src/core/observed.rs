@@ -1,0 +1,149 @@
+//! What AWS answered. Three-valued: a thing that could not be read is neither there nor absent.
+
+use super::id::{Arn, ResourceId};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is known of one thing.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    /// AWS said that it is not there.
+    Absent,
+    /// It is there.
+    Present(Arc<Live>),
+    /// It could not be read, or was being written: nothing is created, deleted or called fine because of it.
+    Unknown {
+        /// Why, for people: the operation, the error and the request id.
+        why: String,
+    },
+}
+
+/// A thing as AWS describes it.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Its ARN, where it has one.
+    pub arn: Option<Arn>,
+    /// Its settings, in AWS's own names.
+    pub document: Value,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// What is no setting: states and counts, taken from the SDK's typed fields.
+    pub facts: Facts,
+}
+
+/// What is no setting.
+#[derive(Debug, Clone, Default)]
+pub enum Facts {
+    /// Nothing beside the document.
+    #[default]
+    None,
+    /// The newest ACTIVE revisions of a family, newest first.
+    Family(Vec<Arn>),
+    /// A plain value: of a parameter, or of a stack's output.
+    Value(String),
+    /// Whether a task definition revision may still be used.
+    Revision {
+        /// False once it is deregistered.
+        active: bool,
+    },
+    /// How a service is doing.
+    Service(ServiceFacts),
+}
+
+/// How a service is doing (DescribeServices).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceFacts {
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// How many tasks ECS is to run.
+    pub desired: i32,
+    /// How many run.
+    pub running: i32,
+    /// How many are on their way.
+    pub pending: i32,
+    /// The revision that the service is set to run.
+    pub task_definition: Option<Arn>,
+    /// Newest first; the first one that is PRIMARY is what the service is moving to.
+    pub deployments: Vec<Deployment>,
+    /// The newest events, newest first; at most [`EVENTS_MAX`].
+    pub events: Vec<String>,
+}
+
+/// How many events of a service are kept: ECS sends up to 100 with every answer, the newest few say why it is stuck.
+pub const EVENTS_MAX: usize = 5;
+
+/// One deployment of a service (DescribeServices, `deployments`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployment {
+    /// `ecs-svc/...`.
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
+    pub status: String,
+    /// The revision it runs.
+    pub task_definition: Option<Arn>,
+    /// `COMPLETED`, `IN_PROGRESS`, `FAILED`; absent for other controllers than ECS.
+    pub rollout_state: Option<String>,
+    /// In ECS's own words.
+    pub reason: Option<String>,
+    /// How many tasks it is to run.
+    pub desired: i32,
+    /// How many run.
+    pub running: i32,
+    /// How many are on their way.
+    pub pending: i32,
+    /// How many failed to start or to get healthy.
+    pub failed: i32,
+}
+
+impl ServiceFacts {
+    /// What the service is moving to, or runs.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether a rollout is under way: more than one deployment, or one that is not completed.
+    pub fn is_rolling_out(&self) -> bool {
+        let moving = |d: &&Deployment| d.rollout_state.as_deref() == Some("IN_PROGRESS");
+        self.deployments.iter().any(|d| moving(&d)) || self.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1
+    }
+}
+
+/// Everything that was read for one plan. It may be out of date: plan so that it need not be exact.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When reading began.
+    pub taken_at: Timestamp,
+    resources: BTreeMap<ResourceId, Observed>,
+}
+
+impl Snapshot {
+    /// A snapshot in which nothing has been looked at yet.
+    pub fn new(taken_at: Timestamp) -> Self {
+        Self { taken_at, resources: BTreeMap::new() }
+    }
+
+    /// What is known of `id`; `None` when nobody has looked yet.
+    pub fn get(&self, id: &ResourceId) -> Option<&Observed> {
+        self.resources.get(id)
+    }
+
+    /// The thing, if it is known to be there.
+    pub fn live(&self, id: &ResourceId) -> Option<&Arc<Live>> {
+        match self.resources.get(id) {
+            Some(Observed::Present(live)) => Some(live),
+            Some(Observed::Absent | Observed::Unknown { .. }) | None => None,
+        }
+    }
+
+    /// Notes what was seen.
+    pub fn set(&mut self, id: ResourceId, observed: Observed) {
+        self.resources.insert(id, observed);
+    }
+
+    /// All that was looked at.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &Observed)> {
+        self.resources.iter()
+    }
+}

@@ -1,0 +1,35 @@
+//! The plan's check of itself: an assertion before execution and in every test.
+
+use super::{Hold, ServicePlan};
+use crate::core::action::Action;
+use std::collections::BTreeSet;
+
+impl ServicePlan {
+    /// Panics when the plan breaks a rule that no plan may break. A panic is confined to the service by the shell.
+    ///
+    /// - a step comes after every step it waits for, and after what makes the ARNs it lacks;
+    /// - no step is there twice: one UpdateService a change;
+    /// - a service is created or updated, not both;
+    /// - every step carries out something: there is no update without a field.
+    pub fn check(&self) {
+        let mut done = BTreeSet::new();
+        let mut made = BTreeSet::new();
+        for step in &self.steps {
+            assert!(step.after.iter().all(|id| done.contains(id)), "{} comes before what it waits for", step.id);
+            let late = step.action.input().map(|input| input.late.as_slice()).unwrap_or_default();
+            for (at, id) in late {
+                assert!(made.contains(id), "{}: nothing makes the {id} for {at}", step.id);
+            }
+            assert!(done.insert(step.id.clone()), "{} is planned twice", step.id);
+            made.insert(step.action.target());
+            if let Action::UpdateService { input, .. } = &step.action {
+                let fields = input.document.as_object().map_or(0, serde_json::Map::len);
+                assert!(fields > 2, "{} changes nothing", step.id);
+            }
+        }
+        let has = |name: &str| self.steps.iter().any(|step| step.action.operation() == name);
+        assert!(!(has("CreateService") && has("UpdateService")), "{} is created and updated in one plan", self.id);
+        let unreadable = self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }));
+        assert!(!(unreadable && has("CreateService")), "{} would be created without having been seen", self.id);
+    }
+}

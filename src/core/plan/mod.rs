@@ -1,0 +1,375 @@
+//! Desired and observed -> [`Plan`]. Pure: planning is everything, execution is a loop over typed steps.
+//!
+//! What has to be read is itself an outcome of planning: a plan that lacks something names it in `wanted`, the shell
+//! reads it, and planning starts again from the beginning with the larger snapshot. So there is no second place that
+//! knows what a plan looks at.
+//!
+//! ```text
+//! loop { plan(desired, snapshot) -> wanted.is_empty() ? Plan : observe(wanted) -> snapshot }
+//! ```
+
+mod check;
+mod planner;
+pub mod text;
+
+use super::action::{Action, Effect};
+use super::desired::{Declared, Desired, Mode};
+use super::diff::Change;
+use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
+use super::observed::Snapshot;
+use super::shape::Shapes;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub use planner::{APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, Look, Output, Planner};
+
+/// What is to be done for the services of one environment, and why nothing is done where nothing is.
+#[derive(Debug, Clone)]
+#[must_use = "an unread plan helps nobody"]
+pub struct Plan {
+    /// The commit that the desired state is of.
+    pub revision: Option<Revision>,
+    /// When AWS was read.
+    pub read_at: Timestamp,
+    /// One for each service that was asked for, by name.
+    pub services: Vec<ServicePlan>,
+}
+
+/// What is to be done for one service.
+#[derive(Debug, Clone)]
+pub struct ServicePlan {
+    /// The service.
+    pub id: ServiceId,
+    /// The file that declares it.
+    pub file: RepoPath,
+    /// Why there is something to do.
+    pub cause: Cause,
+    /// Every difference with its effect, in the order of the documents.
+    pub changes: Vec<(Change, Effect)>,
+    /// What would be called, in order.
+    pub steps: Vec<Step>,
+    /// Why the steps wait. With one hold none of them is done.
+    pub holds: Vec<Hold>,
+    /// Worth knowing, and nothing to do.
+    pub notes: Vec<Note>,
+    /// How many declared settings are the same.
+    pub same: usize,
+    /// The digest of what is declared, by which a later plan knows whether git has changed.
+    pub digest: String,
+    /// The revision that the service is to run, as far as it is known.
+    pub task_definition: Option<Arn>,
+}
+
+impl ServicePlan {
+    /// Whether AWS agrees with git, as far as it was seen.
+    pub fn is_in_sync(&self) -> bool {
+        self.steps.is_empty() && self.holds.is_empty() && self.changes.is_empty()
+    }
+
+    /// The strongest effect of all changes.
+    pub fn effect(&self) -> Effect {
+        self.changes.iter().map(|(_, effect)| *effect).max().unwrap_or(Effect::NoRestart)
+    }
+}
+
+/// One action with everything that is known about it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// Unique in the plan.
+    pub id: StepId,
+    /// What is called.
+    pub action: Action,
+    /// What it does to running tasks.
+    pub effect: Effect,
+    /// The steps that must be done before.
+    pub after: Vec<StepId>,
+    /// What the step was planned against: it is not done when this has changed since.
+    #[serde(skip)]
+    pub against: Option<Against>,
+}
+
+/// A thing and the digest of its settings when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Against {
+    /// The thing.
+    pub id: ResourceId,
+    /// Its digest; `None` when it was absent.
+    pub digest: Option<String>,
+}
+
+/// Why AWS differs from git.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It does not differ.
+    InSync,
+    /// Git did not change since it was last applied: somebody changed AWS.
+    Drift,
+    /// Git has something that was not applied yet.
+    Deploy,
+    /// The service does not exist yet.
+    Create,
+    /// A hold stands before the comparison: it is not known whether anything differs.
+    Blocked,
+    /// It could not be told: something is unreadable.
+    Unknown,
+}
+
+/// Why nothing is done although there is something to do. As typed and as visible as a step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "hold", rename_all = "camelCase")]
+pub enum Hold {
+    /// Something that is named does not exist.
+    Missing {
+        /// What.
+        id: ResourceId,
+        /// The setting that names it.
+        named_by: String,
+    },
+    /// Something could not be read.
+    Unreadable {
+        /// What.
+        id: ResourceId,
+        /// Why not.
+        why: String,
+    },
+    /// The live service runs another family (desired-state rule 4).
+    FamilyChange {
+        /// What runs.
+        live: String,
+        /// What git says.
+        desired: String,
+    },
+    /// `keepLive` names a variable that the live revision does not have.
+    NothingToKeep {
+        /// The container.
+        container: String,
+        /// The variable.
+        variable: String,
+    },
+    /// Only a new service can have these settings.
+    Replacement {
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// UpdateService does not take these fields under this deployment controller.
+    Controller {
+        /// `CODE_DEPLOY` or `EXTERNAL`.
+        controller: String,
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// The service is being deleted; its name is taken until it is INACTIVE.
+    Draining,
+    /// ECS is replacing tasks: drift waits for its end.
+    RolloutInProgress {
+        /// ECS's id of the deployment.
+        deployment: String,
+    },
+    /// ECS could not bring up what git says; it is not tried again until git changes.
+    RolloutFailed {
+        /// In ECS's words.
+        reason: String,
+    },
+    /// `sync.mode: manual`.
+    Manual,
+    /// `sync.mode: detect`.
+    DetectOnly,
+    /// `sync.drift: report`.
+    DriftReported,
+    /// `sync.minInterval`.
+    TooSoon {
+        /// When drift may be corrected again.
+        until: Timestamp,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hold::Missing { id, named_by } => {
+                write!(f, "{named_by} names the {id}, which does not exist; create it, or correct the name")
+            }
+            Hold::Unreadable { id, why } => write!(f, "the {id} could not be read: {why}"),
+            Hold::FamilyChange { live, desired } => write!(
+                f,
+                "the live service runs the task family {live}, git says {desired}: if that is meant, write allowFamilyChange: true"
+            ),
+            Hold::NothingToKeep { container, variable } => write!(
+                f,
+                "keepLive: container {container} has no live value of {variable} to keep; give it one, or take the line out"
+            ),
+            Hold::Replacement { fields } => write!(
+                f,
+                "{} cannot be changed on an existing service; it has to be replaced, with downtime: delete it by hand and it is created anew",
+                fields.join(", ")
+            ),
+            Hold::Controller { controller, fields } => write!(
+                f,
+                "the deployment controller is {controller}: {} cannot be changed by UpdateService",
+                fields.join(", ")
+            ),
+            Hold::Draining => f.write_str("the service is being deleted; it is created again when ECS says INACTIVE"),
+            Hold::RolloutInProgress { deployment } => {
+                write!(f, "deployment {deployment} is under way; drift is looked at again after it")
+            }
+            Hold::RolloutFailed { reason } => {
+                write!(f, "the rollout of this commit failed ({reason}); it is not tried again until git changes")
+            }
+            Hold::Manual => f.write_str("sync.mode is manual: driftless apply does it"),
+            Hold::DetectOnly => f.write_str("sync.mode is detect: differences are shown, nothing is changed"),
+            Hold::DriftReported => f.write_str("sync.drift is report: drift is shown, not corrected"),
+            Hold::TooSoon { until } => write!(f, "drift was corrected moments ago; again after {until} (sync.minInterval)"),
+        }
+    }
+}
+
+/// Worth knowing, and nothing to do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "note", rename_all = "camelCase")]
+pub enum Note {
+    /// Set in AWS, not in git: neither drift nor corrected (desired-state rule 5).
+    NotInGit {
+        /// The value.
+        change: Change,
+    },
+    /// Declared, and not to be read back from the service: it is sent with the next change.
+    NotReadable {
+        /// The field.
+        field: String,
+    },
+    /// The number of tasks belongs to Application Auto Scaling.
+    ScaledElsewhere {
+        /// How many ECS is to run.
+        live: i64,
+        /// What git says.
+        desired: i64,
+    },
+    /// An ACTIVE revision with the same content is used instead of a new one.
+    Reused {
+        /// The revision.
+        task_definition: Arn,
+    },
+    /// Declared, valid, and not converged by this version.
+    NotConverged {
+        /// The section.
+        section: &'static str,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::NotInGit { change } => write!(f, "set in AWS, not in git: {}: {}", change.path, change.live),
+            Note::NotReadable { field } => write!(f, "{field} cannot be read back; it is sent with the next change"),
+            Note::ScaledElsewhere { live, desired } => write!(
+                f,
+                "a scalable target sets the number of tasks ({live}); desiredCount {desired} is not sent"
+            ),
+            Note::Reused { task_definition } => write!(f, "{} has the same content and is used", task_definition.short()),
+            Note::NotConverged { section } => write!(f, "{section} is declared, and not converged yet by this version"),
+        }
+    }
+}
+
+/// What the planner may do, beside what the documents say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether somebody asked for this now: manual mode, reported drift and minInterval do not hold it.
+    pub asked: bool,
+}
+
+/// What is remembered of a service between two plans. Disposable: without it a plan is careful, not wrong.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Memory {
+    /// The digest of what was last seen in sync, or was applied.
+    pub applied: Option<String>,
+    /// When drift was last corrected.
+    pub corrected_at: Option<Timestamp>,
+    /// What ECS could not bring up: the digest, and why.
+    pub failed: Option<(String, String)>,
+}
+
+/// A kind that is planned: one row of [`crate::kind::KINDS`].
+#[derive(Clone, Copy)]
+pub struct KindSpec {
+    /// The kind.
+    pub kind: Kind,
+    /// Plans the kind's resources of one service.
+    pub plan: fn(&mut Planner<'_>),
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Inputs<'i> {
+    /// What git says.
+    pub desired: &'i Desired,
+    /// The commit.
+    pub revision: Option<&'i Revision>,
+    /// What AWS said.
+    pub snapshot: &'i Snapshot,
+    /// The shapes of AWS's inputs.
+    pub shapes: &'i Shapes,
+    /// What may be done.
+    pub policy: Policy,
+    /// What is remembered, by service.
+    pub memory: &'i BTreeMap<ServiceName, Memory>,
+    /// The kinds, in their order.
+    pub kinds: &'i [KindSpec],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Either a plan, or what must be read before there can be one.
+#[derive(Debug)]
+pub enum Planned {
+    /// Everything was known.
+    Plan(Plan),
+    /// These must be looked at first.
+    Wanted(BTreeSet<ResourceId>),
+}
+
+/// Plans `services`, or all of them when `None`.
+pub fn plan(inputs: &Inputs<'_>, services: Option<&BTreeSet<ServiceName>>) -> Planned {
+    let chosen = inputs.desired.services.values().filter(|declared| services.is_none_or(|s| s.contains(&declared.name)));
+    let mut wanted = BTreeSet::new();
+    let mut plans = Vec::new();
+    for declared in chosen {
+        let (plan, wants) = plan_service(inputs, declared);
+        wanted.extend(wants);
+        plans.push(plan);
+    }
+    if !wanted.is_empty() {
+        return Planned::Wanted(wanted);
+    }
+    let plan = Plan { revision: inputs.revision.cloned(), read_at: inputs.snapshot.taken_at, services: plans };
+    Planned::Plan(plan)
+}
+
+fn plan_service(inputs: &Inputs<'_>, declared: &Declared) -> (ServicePlan, BTreeSet<ResourceId>) {
+    let memory = inputs.memory.get(&declared.name).cloned().unwrap_or_default();
+    let mut planner = Planner::new(inputs, declared, memory);
+    for kind in inputs.kinds {
+        (kind.plan)(&mut planner);
+    }
+    planner.finish()
+}
+
+/// What the whole of the policy holds, once everything else is known.
+fn policy_holds(plan: &ServicePlan, declared: &Declared, policy: Policy, memory: &Memory, now: Timestamp) -> Option<Hold> {
+    if plan.steps.is_empty() || policy.asked {
+        return None;
+    }
+    match (declared.sync.mode, plan.cause) {
+        (Mode::Detect, _) => Some(Hold::DetectOnly),
+        (Mode::Manual, _) => Some(Hold::Manual),
+        (Mode::Auto, Cause::Drift) if !declared.sync.correct_drift => Some(Hold::DriftReported),
+        (Mode::Auto, Cause::Drift) => {
+            let until = memory.corrected_at?.checked_add(declared.sync.min_interval).ok()?;
+            (now < until).then_some(Hold::TooSoon { until })
+        }
+        (Mode::Auto, Cause::InSync | Cause::Deploy | Cause::Create | Cause::Blocked | Cause::Unknown) => None,
+    }
+}

@@ -1,0 +1,93 @@
+//! `/api/v1`: the same facts as the page, for programs. Errors are RFC 9457 problems.
+
+use super::Shared;
+use crate::core::id::ServiceId;
+use crate::core::status::{ServiceStatus, Status};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+pub async fn services(State(shared): State<Shared>) -> Json<Value> {
+    let status = shared.status.borrow().clone();
+    let sources = status.sources.iter().map(|(name, source)| {
+        json!({
+            "name": name,
+            "commit": source.commit,
+            "fetchedAt": source.fetched_at,
+            "error": source.error,
+            "rewound": source.rewound,
+            "problems": source.problems.as_ref(),
+        })
+    });
+    let services = status.services.iter().map(|(id, service)| described(&shared, id, service));
+    Json(json!({ "sources": sources.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>() }))
+}
+
+pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, String)>) -> Response {
+    with(&shared, &path, |id, service| Json(described(&shared, id, service)).into_response())
+}
+
+pub async fn diff(State(shared): State<Shared>, Path(path): Path<(String, String)>) -> Response {
+    with(&shared, &path, |id, service| match &service.plan {
+        Some(plan) => {
+            let mut value = plan.to_json();
+            value["checkedAt"] = json!(service.checked_at);
+            Json(value).into_response()
+        }
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, &format!("service {id} was not compared yet")),
+    })
+}
+
+fn with(shared: &Shared, path: &(String, String), answer: impl FnOnce(&ServiceId, &ServiceStatus) -> Response) -> Response {
+    let status = shared.status.borrow().clone();
+    match find(&status, path) {
+        Some((id, service)) => answer(id, service),
+        None => problem(StatusCode::NOT_FOUND, &format!("no service {}/{} is followed here", path.0, path.1)),
+    }
+}
+
+/// The service of a path.
+pub fn find<'s>(status: &'s Status, (cluster, service): &(String, String)) -> Option<(&'s ServiceId, &'s ServiceStatus)> {
+    let id = ServiceId { cluster: cluster.as_str().into(), service: service.as_str().into() };
+    status.services.get_key_value(&id)
+}
+
+fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value {
+    let now = (shared.now)();
+    let tasks = service.tasks.as_ref();
+    json!({
+        "cluster": id.cluster,
+        "service": id.service,
+        "source": service.source,
+        "state": service.state(now, shared.stale_after),
+        "sync": service.sync(now, shared.stale_after),
+        "health": service.health(now, shared.stale_after),
+        "reason": service.sentence(now, shared.stale_after),
+        "since": service.since,
+        "checkedAt": service.checked_at,
+        "commit": service.commit,
+        "broken": service.broken,
+        "left": service.left,
+        "held": service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()),
+        "tasks": tasks.map(|tasks| json!({
+            "desired": tasks.desired, "running": tasks.running, "pending": tasks.pending,
+        })),
+        "taskDefinition": tasks.and_then(|tasks| tasks.task_definition.clone()),
+        "images": tasks.map(|tasks| tasks.images.clone()),
+        "rollout": tasks.map(|tasks| tasks.rollout.clone()),
+        "error": service.error.as_ref().map(|(why, again_at)| json!({ "message": why, "againAt": again_at })),
+    })
+}
+
+pub async fn not_found(uri: Uri) -> Response {
+    problem(StatusCode::NOT_FOUND, &format!("there is nothing at {}", uri.path()))
+}
+
+/// An RFC 9457 problem.
+pub fn problem(code: StatusCode, detail: &str) -> Response {
+    let title = code.canonical_reason().unwrap_or("error");
+    let body = json!({ "type": "about:blank", "title": title, "status": code.as_u16(), "detail": detail });
+    (code, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}

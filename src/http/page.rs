@@ -1,0 +1,149 @@
+//! The page, rendered here from compiled-in templates: works without JavaScript, escapes everything.
+
+use super::api::{find, problem};
+use super::Shared;
+use crate::core::id::ServiceId;
+use crate::core::status::{ServiceStatus, State as Headline, Status};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Index {
+    hero: String,
+    sources: Vec<SourceRow>,
+    rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "service.html")]
+struct ServicePage {
+    row: Row,
+    changes: Vec<String>,
+    holds: Vec<String>,
+    notes: Vec<String>,
+    events: Vec<String>,
+}
+
+struct SourceRow {
+    name: String,
+    commit: String,
+    subject: String,
+    author: String,
+    fetched: String,
+    error: Option<String>,
+    rewound: bool,
+    problems: Vec<String>,
+}
+
+struct Row {
+    mark: &'static str,
+    state: &'static str,
+    cluster: String,
+    service: String,
+    tasks: String,
+    runs: String,
+    commit: String,
+    since: String,
+    checked: String,
+    reason: String,
+    rank: Headline,
+}
+
+pub async fn index(State(shared): State<Shared>) -> Response {
+    let status = shared.status.borrow().clone();
+    let now = (shared.now)();
+    let mut rows: Vec<Row> = status.services.iter().map(|(id, service)| row(&shared, id, service, now)).collect();
+    rows.sort_by_key(|row| row.rank);
+    let sources = sources(&status, now);
+    render(&Index { hero: hero(&rows, &sources), sources, rows })
+}
+
+pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, String)>) -> Response {
+    let status = shared.status.borrow().clone();
+    let Some((id, service)) = find(&status, &path) else {
+        return problem(StatusCode::NOT_FOUND, &format!("no service {}/{} is followed here", path.0, path.1));
+    };
+    let plan = service.plan.as_deref();
+    let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
+    render(&ServicePage {
+        row: row(&shared, id, service, (shared.now)()),
+        changes: strings(plan.map(|p| p.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]")).collect())),
+        holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
+        notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
+        events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+    })
+}
+
+pub async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("assets/style.css")).into_response()
+}
+
+fn render(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// One sentence for all.
+fn hero(rows: &[Row], sources: &[SourceRow]) -> String {
+    let live = rows.iter().filter(|row| row.rank == Headline::Live).count();
+    let at = sources.first().filter(|_| sources.len() == 1).map(|source| format!(" on {}", source.commit)).unwrap_or_default();
+    match rows.first() {
+        None if sources.is_empty() => "Nothing was read yet".into(),
+        None => "No services are declared".into(),
+        Some(_) if live == rows.len() => format!("All {live} services are live{at}"),
+        Some(worst) => format!("{live} of {} services are live{at}; {} is {}", rows.len(), worst.service, worst.state),
+    }
+}
+
+fn sources(status: &Status, now: Timestamp) -> Vec<SourceRow> {
+    let rows = status.sources.iter().map(|(name, source)| SourceRow {
+        name: name.to_string(),
+        commit: source.commit.as_ref().map_or_else(
+            || "-".into(),
+            |commit| format!("{}@{}", commit.branch.as_deref().unwrap_or("commit"), commit.revision.short()),
+        ),
+        subject: source.commit.as_ref().map(|commit| commit.subject.clone()).unwrap_or_default(),
+        author: source.commit.as_ref().map(|commit| commit.author.clone()).unwrap_or_default(),
+        fetched: source.fetched_at.map_or_else(|| "never".into(), |at| ago(now, at)),
+        error: source.error.clone(),
+        rewound: source.rewound,
+        problems: source.problems.iter().map(ToString::to_string).collect(),
+    });
+    rows.collect()
+}
+
+fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp) -> Row {
+    let state = service.state(now, shared.stale_after);
+    let tasks = service.tasks.as_ref();
+    let tags = tasks.map(|tasks| tasks.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image).to_owned()));
+    Row {
+        mark: state.mark(),
+        state: state.word(),
+        cluster: id.cluster.to_string(),
+        service: id.service.to_string(),
+        tasks: tasks.map_or_else(|| "?".into(), |tasks| format!("{}/{}", tasks.running, tasks.desired)),
+        runs: tags.map(|tags| tags.collect::<Vec<_>>().join(", ")).unwrap_or_default(),
+        commit: service.commit.as_ref().map_or_else(|| "-".into(), |commit| commit.revision.short().to_owned()),
+        since: ago(now, service.since),
+        checked: service.checked_at.map_or_else(|| "never".into(), |at| ago(now, at)),
+        reason: service.sentence(now, shared.stale_after),
+        rank: state,
+    }
+}
+
+/// "12 s", "6 min", "3 h", "2 d".
+fn ago(now: Timestamp, at: Timestamp) -> String {
+    let seconds = now.duration_since(at).max(SignedDuration::ZERO).as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}

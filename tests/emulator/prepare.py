@@ -1,0 +1,372 @@
+"""Fill the emulated account with what an environment refers to but does not make by itself.
+
+    python prepare.py [--without-target-groups] ENVIRONMENT_DIR
+
+That is: a VPC with the named subnets and security groups, the ECS cluster, the load balancers with their listeners
+and certificates, target groups, IAM roles, ECR repositories with the images, secrets and parameters, Cloud Map
+namespaces. Log groups, services, task definitions, rules and scaling are the product's own work. Running it again
+changes nothing.
+
+The endpoints come from the AWS SDK's variables, as `run` sets them. It refuses to run without them, so that it can
+never write to a real account.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.config
+import environment_files
+from botocore.exceptions import ClientError
+from environment_files import Document, Environment, listing, mapping
+from ledger import INTERNAL_USER_AGENT
+
+REQUESTED_ID_TAG = "driftless-emulator:id"  # as moto_server.py reads it
+VPC_NAME = "driftless-emulator"
+ASSUME_ROLE_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+NOT_FOUND_PAGE = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
+}
+PLACEHOLDER_PRIORITY = 40000  # far above what environments declare; a placeholder rule must not take their number
+ECR_IMAGE = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+):([^:@$]+)$")
+
+
+class Account:
+    """The emulated account in one region, and what it takes to add to it without adding twice."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.account = environment.text("account", os.environ["AWS_ACCESS_KEY_ID"])
+        self.region = environment.text("region", os.environ["AWS_REGION"])
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            config = botocore.config.Config(user_agent_extra=INTERNAL_USER_AGENT, retries={"max_attempts": 2})
+            self._clients[service] = boto3.client(service, region_name=self.region, config=config)
+        return self._clients[service]
+
+    def prepare(self, *, target_groups: bool) -> None:
+        self.vpc = self.ensure_vpc(VPC_NAME)
+        self.ensure_network()
+        self.client("ecs").create_cluster(clusterName=self.environment.text("cluster", "default"))
+        self.ensure_certificates()
+        self.ensure_load_balancers()
+        if target_groups:
+            self.ensure_target_groups()
+        self.ensure_roles()
+        self.ensure_images()
+        self.ensure_secrets()
+        self.ensure_namespaces()
+
+    # Network
+
+    def ensure_vpc(self, name: str) -> str:
+        ec2 = self.client("ec2")
+        found = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
+        if found:
+            return str(found[0]["VpcId"])
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=_tags("vpc", {"Name": name}))["Vpc"]["VpcId"]
+        for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
+            ec2.modify_vpc_attribute(VpcId=vpc, **{attribute: {"Value": True}})
+        return str(vpc)
+
+    def ensure_network(self) -> None:
+        """The subnets and security groups that the services name, with just those ids; two subnets at least, in two
+        zones, because a load balancer needs them."""
+        named: dict[str, list[str]] = {"subnets": [], "securityGroups": []}
+        for service in self.environment.services:
+            network = mapping(mapping(service.document.get("service")).get("networkConfiguration"))
+            awsvpc = mapping(network.get("awsvpcConfiguration"))
+            for kind, names in named.items():
+                names += [str(name) for name in awsvpc.get(kind) or [] if str(name) not in names]
+        for spare in ("subnet-emulator0a", "subnet-emulator0b")[: max(0, 2 - len(named["subnets"]))]:
+            named["subnets"].append(spare)
+        ec2 = self.client("ec2")
+        existing = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])["Subnets"]
+        self.subnets = {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in existing}
+        for subnet in named["subnets"]:
+            if subnet not in self.subnets:
+                number = len(self.subnets)
+                zone = self.region + "ab"[number % 2]
+                ec2.create_subnet(
+                    VpcId=self.vpc,
+                    CidrBlock=f"10.0.{number}.0/24",
+                    AvailabilityZone=zone,
+                    TagSpecifications=_tags("subnet", {REQUESTED_ID_TAG: subnet, "Name": subnet}),
+                )
+                self.subnets[subnet] = zone
+        groups = {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]}
+        for group in named["securityGroups"]:
+            if group not in groups:
+                ec2.create_security_group(
+                    GroupName=f"emulator {group}",  # a name must not begin with sg-
+                    Description="named by the environment",
+                    VpcId=self.vpc,
+                    TagSpecifications=_tags("security-group", {REQUESTED_ID_TAG: group}),
+                )
+
+    # Load balancing
+
+    def ensure_certificates(self) -> None:
+        """Every ACM certificate that the files name: a listener of an unknown one is refused, as on AWS."""
+        acm = self.client("acm")
+        existing = {each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]}
+        documents = [self.environment.document, *(service.document for service in self.environment.services)]
+        named = re.findall(r"arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+", json.dumps(documents, default=str))
+        for arn in sorted(set(named)):
+            if arn not in existing:
+                tags = [{"Key": REQUESTED_ID_TAG, "Value": arn}]
+                acm.request_certificate(DomainName="emulator.invalid", Tags=tags)
+
+    def ensure_load_balancers(self) -> None:
+        declared = {
+            str(name): {int(each["port"]): each for each in listing(mapping(balancer).get("listeners"))}
+            for name, balancer in mapping(self.environment.document.get("loadBalancers")).items()
+        }
+        for service in self.environment.services:
+            for rule in listing(service.document.get("rules")):
+                name, _, port = str(rule.get("listener", "")).rpartition(":")
+                if name and port.isdigit() and not name.startswith("arn:"):
+                    declared.setdefault(name, {}).setdefault(int(port), {"protocol": "HTTP"})
+        for name, listeners in declared.items():
+            balancer = self._ensure_load_balancer(name)
+            self._ensure_listeners(balancer, listeners)
+
+    def _ensure_load_balancer(self, name: str) -> str:
+        elbv2 = self.client("elbv2")
+        try:
+            return str(elbv2.describe_load_balancers(Names=[name])["LoadBalancers"][0]["LoadBalancerArn"])
+        except elbv2.exceptions.LoadBalancerNotFoundException:
+            one_per_zone = {zone: subnet for subnet, zone in self.subnets.items()}
+            created = elbv2.create_load_balancer(Name=name, Subnets=sorted(one_per_zone.values()))
+            return str(created["LoadBalancers"][0]["LoadBalancerArn"])
+
+    def _ensure_listeners(self, balancer: str, listeners: dict[int, Document]) -> None:
+        """As declared, except for actions that forward: their target group need not exist yet, so 404 stands in."""
+        elbv2 = self.client("elbv2")
+        existing = {each["Port"] for each in elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]}
+        members = elbv2.meta.service_model.operation_model("CreateListener").input_shape.members
+        for port, declared in listeners.items():
+            if port in existing:
+                continue
+            wanted = {key: value for key, value in mapping(_upper_first(declared)).items() if key in members}
+            wanted["Certificates"] = listing(wanted.get("Certificates"))[:1]  # the default one; SNI is the product's
+            if not wanted["Certificates"]:
+                del wanted["Certificates"]
+            actions = listing(wanted.get("DefaultActions"))
+            plain = actions and all(action.get("Type") in ("redirect", "fixed-response") for action in actions)
+            wanted["DefaultActions"] = actions if plain else [NOT_FOUND_PAGE]
+            wanted.setdefault("Protocol", "HTTP")
+            elbv2.create_listener(**{**wanted, "LoadBalancerArn": balancer, "Port": port})
+
+    def ensure_target_groups(self) -> None:
+        for service in self.environment.services:
+            for name, declared in mapping(service.document.get("targetGroups")).items():
+                self._ensure_target_group(str(name), mapping(declared))
+
+    def _ensure_target_group(self, name: str, declared: Document) -> None:
+        """ECS takes a target group only if a load balancer has it, so a rule that nothing matches attaches it."""
+        elbv2 = self.client("elbv2")
+        try:
+            elbv2.describe_target_groups(Names=[name])
+            return
+        except elbv2.exceptions.TargetGroupNotFoundException:
+            pass
+        members = elbv2.meta.service_model.operation_model("CreateTargetGroup").input_shape.members
+        wanted = {key: value for key, value in mapping(_upper_first(declared)).items() if key in members}
+        wanted = {"TargetType": "ip", "Protocol": "HTTP", "Port": 80, "VpcId": self.vpc, **wanted, "Name": name}
+        wanted.pop("Tags", None)
+        group = elbv2.create_target_group(**wanted)["TargetGroups"][0]["TargetGroupArn"]
+        attributes = mapping(declared.get("attributes") or declared.get("Attributes"))
+        if attributes:
+            pairs = [{"Key": str(key), "Value": _text(value)} for key, value in attributes.items()]
+            elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=pairs)
+        listener = self._any_listener()
+        taken = [rule["Priority"] for rule in elbv2.describe_rules(ListenerArn=listener)["Rules"]]
+        numbers = [int(priority) for priority in taken if priority.isdigit()]
+        elbv2.create_rule(
+            ListenerArn=listener,
+            Priority=max([PLACEHOLDER_PRIORITY, *numbers]) + 1,
+            Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{name}.emulator.invalid"]}}],
+            Actions=[{"Type": "forward", "TargetGroupArn": group}],
+        )
+
+    def _any_listener(self) -> str:
+        elbv2 = self.client("elbv2")
+        for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
+            listeners = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+            if listeners:
+                return str(listeners[-1]["ListenerArn"])
+        self._ensure_listeners(self._ensure_load_balancer(VPC_NAME), {80: {}})
+        return self._any_listener()
+
+    # What tasks need
+
+    def ensure_roles(self) -> None:
+        iam = self.client("iam")
+        for service in self.environment.services:
+            for key in ("executionRoleArn", "taskRoleArn"):
+                reference = str(service.task_definition.get(key) or "")
+                if not reference or "${" in reference:
+                    continue
+                path, _, name = reference.rsplit(":role/", 1)[-1].rpartition("/")
+                try:
+                    iam.create_role(
+                        RoleName=name,
+                        Path=f"/{path}/" if path else "/",
+                        AssumeRolePolicyDocument=json.dumps(ASSUME_ROLE_POLICY),
+                    )
+                except iam.exceptions.EntityAlreadyExistsException:
+                    pass
+
+    def ensure_images(self) -> None:
+        """A repository for every image of this account, with the tag pushed if the files say which one it is."""
+        ecr = self.client("ecr")
+        for service in self.environment.services:
+            for _, container in service.containers():
+                image = str(container["_overlay"].get("image") or container.get("image") or "")
+                repository, tag = _repository_and_tag(image, self.account)
+                if not repository:
+                    continue
+                try:
+                    ecr.create_repository(repositoryName=repository)
+                except ecr.exceptions.RepositoryAlreadyExistsException:
+                    pass
+                if tag:
+                    self._ensure_image(repository, tag)
+
+    def _ensure_image(self, repository: str, tag: str) -> None:
+        ecr = self.client("ecr")
+        try:
+            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        except ecr.exceptions.ImageNotFoundException:
+            layer = "sha256:" + hashlib.sha256(f"{repository}:{tag}".encode()).hexdigest()
+            media_type = "application/vnd.oci.image.manifest.v1+json"
+            manifest = {"schemaVersion": 2, "mediaType": media_type, "layers": [{"digest": layer, "size": 1}]}
+            ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps(manifest))
+
+    def ensure_secrets(self) -> None:
+        """`/name` is an SSM parameter, any other name a secret; a JSON key in a reference is put into the secret."""
+        keys_of_secret: dict[str, set[str]] = {}
+        for service in self.environment.services:
+            for _, container in service.containers():
+                references = [str(each.get("valueFrom")) for each in listing(container.get("secrets"))]
+                references += [
+                    str(value.get("valueFrom")) if isinstance(value, dict) else str(value)
+                    for value in mapping(container["_overlay"].get("secrets")).values()
+                ]
+                for reference in references:
+                    self._ensure_secret(reference, keys_of_secret)
+        secrets = self.client("secretsmanager")
+        for name, keys in keys_of_secret.items():
+            value = json.dumps({key: "emulated" for key in sorted(keys)}) if keys else "emulated"
+            try:
+                secrets.create_secret(Name=name, SecretString=value)
+            except secrets.exceptions.ResourceExistsException:
+                pass
+
+    def _ensure_secret(self, reference: str, keys_of_secret: dict[str, set[str]]) -> None:
+        if "${" in reference or reference == "None":
+            return
+        parameter = reference if reference.startswith("/") else None
+        if ":ssm:" in reference:
+            parameter = reference.split(":parameter", 1)[-1]
+        if parameter:
+            ssm = self.client("ssm")
+            try:
+                ssm.put_parameter(Name=parameter, Value="emulated", Type="SecureString")
+            except ssm.exceptions.ParameterAlreadyExists:
+                pass
+            return
+        if reference.startswith("arn:"):
+            parts = reference.split(":")
+            name, rest = re.sub(r"-\w{6}$", "", parts[6]), parts[7:]
+        else:
+            name, *rest = reference.split(":")
+        keys = keys_of_secret.setdefault(name, set())
+        keys.update(key for key in rest[:1] if key)
+
+    # Cloud Map
+
+    def ensure_namespaces(self) -> None:
+        """A private DNS namespace for each `discovery`, an HTTP one for each Service Connect configuration."""
+        cloud_map = self.client("servicediscovery")
+        existing = {namespace["Name"] for namespace in cloud_map.list_namespaces()["Namespaces"]}
+        for service in self.environment.services:
+            private = mapping(service.document.get("discovery")).get("namespace")
+            connect = mapping(mapping(service.document.get("service")).get("serviceConnectConfiguration"))
+            for name, is_private in ((private, True), (connect.get("namespace"), False)):
+                if not name or str(name) in existing or str(name).startswith("arn:"):
+                    continue
+                existing.add(str(name))
+                if is_private:
+                    self._create_private_namespace(str(name))
+                else:
+                    cloud_map.create_http_namespace(Name=str(name))
+
+    def _create_private_namespace(self, name: str) -> None:
+        cloud_map = self.client("servicediscovery")
+        try:
+            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.vpc)
+        except cloud_map.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "ConflictingDomainExists":
+                raise
+            # moto allows one namespace for each VPC, whatever its name; AWS allows any number of names.
+            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.ensure_vpc(f"{VPC_NAME} {name}"))
+
+
+def _repository_and_tag(image: str, account: str) -> tuple[str, str]:
+    match = ECR_IMAGE.match(image)
+    if match:
+        return (match.group(3), match.group(4)) if match.group(1) == account else ("", "")
+    # A tag that only the product can resolve (${git.tag}) still names its repository.
+    prefix = re.match(rf"^{account}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/([^:@$]+)", image)
+    return (prefix.group(1), "") if prefix else ("", "")
+
+
+def _tags(resource: str, tags: dict[str, str]) -> list[Document]:
+    return [{"ResourceType": resource, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _upper_first(value: Any) -> Any:
+    """Keys as ELBv2 spells them."""
+    if isinstance(value, dict):
+        return {str(key)[:1].upper() + str(key)[1:]: _upper_first(member) for key, member in value.items()}
+    return [_upper_first(member) for member in value] if isinstance(value, list) else value
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Fill the emulated account for an environment.")
+    parser.add_argument("--without-target-groups", action="store_true")
+    parser.add_argument("environment", type=Path)
+    arguments = parser.parse_args()
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS"):
+        if not os.environ.get(variable, "").startswith("http://127.0.0.1:"):
+            sys.exit(f"prepare: {variable} does not name an emulator on this machine; run it under tests/emulator/run")
+    account = Account(environment_files.read(arguments.environment))
+    try:
+        account.prepare(target_groups=not arguments.without_target_groups)
+    except ClientError as error:
+        sys.exit(f"prepare: {arguments.environment}: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

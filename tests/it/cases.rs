@@ -1,0 +1,190 @@
+//! Golden plans: `cases/NAME/` holds the files of a commit, `live.json` what AWS answers, and `plan.txt` what driftless
+//! makes of both. `UPDATE_GOLDEN=1 cargo test` writes `plan.txt` anew: read the difference before you commit it.
+//!
+//! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions` (with `tags` inside), `targetGroups` and
+//! `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
+//! absent. A first line `# ...` of `plan.txt` says what the case is about.
+
+use driftless::aws::wire::decode;
+use driftless::aws::{live, tables};
+use driftless::core::desired::{self, Context, Reading};
+use driftless::core::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceName};
+use driftless::core::observed::{Facts, Live, Observed, Snapshot};
+use driftless::core::plan::text::Header;
+use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, plan};
+use driftless::core::source::Commit;
+use driftless::kind::KINDS;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A fixed time: the core gets it as an argument.
+pub fn now() -> Timestamp {
+    "2026-11-21T14:02:11Z".parse().unwrap()
+}
+
+pub fn commit() -> Commit {
+    Commit {
+        revision: Revision::from("8f3c2a1bd0e95210c6a1f4e7d2b3a4958677fedc"),
+        branch: Some("main".into()),
+        tag: Some("v2.1.0".into()),
+        subject: "api: 2.1.0".into(),
+        author: "Ana Souza".into(),
+        committed_at: now(),
+    }
+}
+
+/// All files below a folder, by their path from it.
+pub fn files(folder: &Path) -> BTreeMap<RepoPath, Arc<str>> {
+    let (mut files, mut open) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
+                files.insert(RepoPath::new(name), fs::read_to_string(&path).unwrap().into());
+            }
+        }
+    }
+    files
+}
+
+pub fn read(files: &BTreeMap<RepoPath, Arc<str>>) -> Reading {
+    let (shapes, commit, env) = (tables::shapes(), commit(), BTreeMap::new());
+    let root = RepoPath::new("");
+    desired::read(files, &Context { root: &root, commit: Some(&commit), shapes: &shapes, env: &env }, None)
+}
+
+/// An account that answers what `live.json` says.
+struct Account(Value);
+
+impl Account {
+    fn look(&self, id: &ResourceId) -> Observed {
+        let list = |name: &str| self.0.get(name).and_then(Value::as_array).into_iter().flatten().cloned();
+        if let Some(why) = self.0.pointer(&format!("/unknown/{}", id.to_string().replace('/', "~1"))) {
+            return Observed::Unknown { why: why.as_str().unwrap().into() };
+        }
+        let named = |section: &str| match self.0.get(section).and_then(|names| names.get(&*id.name)) {
+            Some(arn) => present(Live { arn: arn.as_str().map(Arn::from), ..Live::default() }),
+            None => Observed::Absent,
+        };
+        match id.kind {
+            Kind::Cluster => match self.0.get("noCluster") {
+                Some(_) => Observed::Absent,
+                None => present(Live::default()),
+            },
+            Kind::Secret => named("secrets"),
+            Kind::Parameter => named("parameters"),
+            Kind::TargetGroup => named("targetGroups"),
+            Kind::ScalableTarget => named("scalableTargets"),
+            Kind::ParameterValue | Kind::StackOutput => {
+                match self.0.get("values").and_then(|values| values.get(&*id.name)).and_then(Value::as_str) {
+                    Some(value) => present(Live { facts: Facts::Value(value.into()), ..Live::default() }),
+                    None => Observed::Absent,
+                }
+            }
+            Kind::Service => {
+                let found = list("services").find(|service| service["serviceName"] == *id.name);
+                found.map_or(Observed::Absent, |service| present(live::service(&decode(&service).unwrap())))
+            }
+            Kind::TaskDefinitionRevision => {
+                let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
+                found.map_or(Observed::Absent, |definition| {
+                    present(live::task_definition(&decode(&definition).unwrap(), &[]))
+                })
+            }
+            Kind::TaskDefinitionFamily => {
+                let all = list("taskDefinitions").filter(|d| d["family"] == *id.name && d["status"] == "ACTIVE");
+                let arns: Vec<Arn> = all.filter_map(|d| d["taskDefinitionArn"].as_str().map(Arn::from)).collect();
+                present(Live { facts: Facts::Family(arns.into_iter().rev().collect()), ..Live::default() })
+            }
+            Kind::TaskDefinition => panic!("nothing is looked up by this kind"),
+        }
+    }
+}
+
+fn present(live: Live) -> Observed {
+    Observed::Present(Arc::new(live))
+}
+
+/// Plans until nothing more has to be read, as the daemon does.
+fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
+    let desired = reading.desired.as_ref()?;
+    let (shapes, commit) = (tables::shapes(), commit());
+    let mut snapshot = Snapshot::new(now());
+    let mut memory: BTreeMap<ServiceName, Memory> = BTreeMap::new();
+    let mut applied = account.get("applied").is_some();
+    for _ in 0..10 {
+        let inputs = Inputs {
+            desired,
+            revision: Some(&commit.revision),
+            snapshot: &snapshot,
+            shapes: &shapes,
+            policy: Policy { asked: false },
+            memory: &memory,
+            kinds: KINDS,
+            now: now(),
+        };
+        match plan(&inputs, None) {
+            Planned::Plan(plan) if applied => {
+                applied = false;
+                let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
+                let remembered = digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
+                memory = remembered.collect();
+            }
+            Planned::Plan(plan) => return Some(plan),
+            Planned::Wanted(wanted) => {
+                for id in wanted {
+                    let seen = Account(account.clone()).look(&id);
+                    snapshot.set(id, seen);
+                }
+            }
+        }
+    }
+    panic!("planning asks for ever more");
+}
+
+fn outcome(folder: &Path) -> String {
+    let mut files = files(folder);
+    let live = files.remove(&RepoPath::new("live.json"));
+    files.remove(&RepoPath::new("plan.txt"));
+    let account: Value = live.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+    let reading = read(&files);
+    let mut text: String = reading.problems.iter().map(|problem| format!("{problem}\n")).collect();
+    if let Some(plan) = planned(&reading, &account) {
+        let (scope, commit) = (&reading.desired.as_ref().unwrap().environment.scope, commit());
+        text.push_str(&plan.to_text(Header { scope, commit: Some(&commit) }));
+    }
+    text
+}
+
+/// Compares with `path`, or writes it. Lines that begin with `#` are a comment of the case and stay.
+pub fn golden(path: &Path, found: &str) -> Result<(), String> {
+    let before = fs::read_to_string(path).unwrap_or_default();
+    let comment: String = before.lines().take_while(|line| line.starts_with('#')).map(|l| format!("{l}\n")).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(path, format!("{comment}{found}")).unwrap();
+        return Ok(());
+    }
+    if before.strip_prefix(&comment) == Some(found) {
+        return Ok(());
+    }
+    Err(format!("{} differs\n--- expected\n{before}\n--- found\n{found}", path.display()))
+}
+
+#[test]
+fn plans_are_as_they_were() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases");
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 10, "only {} cases were found", cases.len());
+    let wrong: Vec<String> =
+        cases.iter().filter_map(|case| golden(&case.join("plan.txt"), &outcome(case)).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
