@@ -1,4 +1,6 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
+mod git_transport;
 mod tables;
+mod tidy;
