@@ -56,13 +56,13 @@ pub struct Observer {
 impl Observer {
     /// Looks at everything in `wanted` and notes what was seen.
     pub async fn observe(&self, wanted: &BTreeSet<ResourceId>, priority: Priority, snapshot: &mut Snapshot) {
-        let of = |kind: Kind| wanted.iter().filter(move |id| id.kind == kind).cloned().collect::<Vec<_>>();
-        for chunk in of(Kind::Service).chunks(DESCRIBE_SERVICES_MAX) {
+        let (services, others): (Vec<ResourceId>, Vec<ResourceId>) =
+            wanted.iter().cloned().partition(|id| id.kind == Kind::Service);
+        for chunk in services.chunks(DESCRIBE_SERVICES_MAX) {
             for (id, observed) in self.services(chunk, priority).await {
                 snapshot.set(id, observed);
             }
         }
-        let others = wanted.iter().filter(|id| id.kind != Kind::Service).cloned();
         let mut seen = stream::iter(others)
             .map(|id| async move {
                 let observed = self.one(&id, priority).await;

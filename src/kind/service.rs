@@ -244,7 +244,7 @@ fn create(planner: &mut Planner<'_>) {
         }
         // REPLICA services must say how many (CreateService, desiredCount).
         if map.get("schedulingStrategy") != Some(&json!("DAEMON")) {
-            map.entry("desiredCount").or_insert(json!(1));
+            map.entry("desiredCount").or_insert(json!(declared.initial_count));
         }
         // At most 36 characters (CreateService, clientToken); the same declaration has the same token.
         let place = format!("{}/{}/{}", scope.account, scope.region, scope.cluster);

@@ -63,6 +63,8 @@ pub struct Declared {
     pub allow_shared_family: bool,
     /// Whether the number of tasks belongs to Application Auto Scaling.
     pub scaled: bool,
+    /// With how many tasks the service is created where `desiredCount` does not say: `scaling.minCapacity`, else 1.
+    pub initial_count: i64,
     /// How far driftless acts by itself.
     pub sync: Sync,
     /// The services that must be live first.

@@ -93,6 +93,8 @@ impl Service<'_> {
         let task_definition = task_definition?;
         let scaled = top.get("scaling").is_some();
         self.cross_check(&task_definition, &service, scaled);
+        let least = top.get("scaling").and_then(|node| node.get("minCapacity").or_else(|| node.get("MinCapacity")));
+        let initial_count = least.and_then(Node::as_integer).unwrap_or(1);
         let family = task_definition.get("family").and_then(Node::as_text)?.to_owned();
         let flag = |name: &str| top.get(name).and_then(Node::as_bool).unwrap_or(false);
         let depends_on = top.get("dependsOn").map(Node::items).unwrap_or_default().iter();
@@ -106,6 +108,7 @@ impl Service<'_> {
             allow_family_change: flag("allowFamilyChange"),
             allow_shared_family: flag("allowSharedFamily"),
             scaled,
+            initial_count,
             sync,
             depends_on,
             not_converged,

@@ -290,6 +290,8 @@ pub struct Memory {
     pub corrected_at: Option<Timestamp>,
     /// What ECS could not bring up: the digest, and why.
     pub failed: Option<(String, String)>,
+    /// The revision that was asked for and has not been live yet.
+    pub rolling: Option<Arn>,
 }
 
 /// A kind that is planned: one row of [`crate::kind::KINDS`].
