@@ -24,6 +24,11 @@ const FAMILY_REVISIONS_MAX: i32 = crate::kind::task_definition::REVISIONS_COMPAR
 /// The most revisions that are kept. A document is some 5 KiB: this stays below 50 MiB.
 const CACHED_REVISIONS_MAX: usize = 10_000;
 
+/// The largest page (ELBv2 DescribeRules, PageSize).
+const RULES_PAGE: i32 = 400;
+/// More pages than any account's quota allows: an answer that goes on is wrong (promise R23).
+const PAGES_MAX: usize = 100;
+
 /// Content of task definition revisions by ARN: immutable, so read once. Disposable.
 #[derive(Debug, Clone, Default)]
 pub struct Revisions(Arc<Mutex<BTreeMap<Arn, Arc<Live>>>>);
@@ -83,6 +88,7 @@ impl Observer {
             Kind::ParameterValue => self.parameter_value(name, priority).await,
             Kind::StackOutput => self.stack_output(name, priority).await,
             Kind::TargetGroup => self.target_group(name, priority).await,
+            Kind::ListenerRule => self.listener_rule(name, priority).await,
             Kind::TaskDefinitionRevision => self.revision(name, priority).await,
             Kind::TaskDefinitionFamily => self.family(name, priority).await,
             Kind::ScalableTarget => self.scalable_target(name, priority).await,
@@ -177,6 +183,40 @@ impl Observer {
         let request = self.clients.elbv2.describe_target_groups().names(name);
         let answer = absent_on(self.clients.calls.call(OPERATION, priority, request.send()).await, "TargetGroupNotFound")?;
         Ok(answer.and_then(|answer| answer.target_groups().first().map(|group| named(group.target_group_arn()))))
+    }
+
+    /// `LOAD-BALANCER:PORT/PRIORITY`, step by step.
+    async fn listener_rule(&self, name: &str, priority: Priority) -> Looked {
+        const BALANCERS: Operation = Operation::read("elbv2", "DescribeLoadBalancers");
+        const LISTENERS: Operation = Operation::read("elbv2", "DescribeListeners");
+        const RULES: Operation = Operation::read("elbv2", "DescribeRules");
+        let Some((listener, number)) = name.rsplit_once('/') else { return Ok(None) };
+        let Some((balancer, port)) = listener.rsplit_once(':') else { return Ok(None) };
+        let (elbv2, calls) = (&self.clients.elbv2, &self.clients.calls);
+        let request = elbv2.describe_load_balancers().names(balancer);
+        let answer = absent_on(calls.call(BALANCERS, priority, request.send()).await, "LoadBalancerNotFound")?;
+        let Some(balancer) = answer.and_then(|answer| answer.load_balancers().first()?.load_balancer_arn().map(str::to_owned)) else {
+            return Ok(None);
+        };
+        // At most 50 listeners a load balancer, fewer than a page of 400 (ELB quotas).
+        let request = elbv2.describe_listeners().load_balancer_arn(balancer);
+        let answer = calls.call(LISTENERS, priority, request.send()).await?;
+        let listener = answer.listeners().iter().find(|l| l.port().is_some_and(|p| p.to_string() == port));
+        let Some(listener) = listener.and_then(|listener| listener.listener_arn()) else { return Ok(None) };
+        let mut marker = None;
+        for _ in 0..PAGES_MAX {
+            let request = elbv2.describe_rules().listener_arn(listener).page_size(RULES_PAGE).set_marker(marker.clone());
+            let answer = calls.call(RULES, priority, request.send()).await?;
+            if let Some(rule) = answer.rules().iter().find(|rule| rule.priority() == Some(number)) {
+                return Ok(Some(named(rule.rule_arn())));
+            }
+            match answer.next_marker() {
+                None => return Ok(None),
+                next if next == marker.as_deref() => break,
+                next => marker = next.map(str::to_owned),
+            }
+        }
+        Err(Error::local(RULES, Class::Terminal, "the pages of the answer do not end"))
     }
 
     async fn secret(&self, name: &str, priority: Priority) -> Looked {

@@ -51,7 +51,7 @@ impl Loaded {
     /// Writes every problem to stderr, under its line on a terminal.
     pub fn print_problems(&self) {
         for problem in &self.reading.problems {
-            eprintln!("{}\n", self.shown(problem));
+            eprintln!("{}{}", self.shown(problem), if super::colour() { "\n" } else { "" });
         }
     }
 

@@ -82,6 +82,7 @@ impl Account {
             Kind::Secret => named("secrets"),
             Kind::Parameter => named("parameters"),
             Kind::TargetGroup => named("targetGroups"),
+            Kind::ListenerRule => named("listenerRules"),
             Kind::ScalableTarget => named("scalableTargets"),
             Kind::ParameterValue | Kind::StackOutput => {
                 match self.0.get("values").and_then(|values| values.get(&*id.name)).and_then(Value::as_str) {

@@ -53,6 +53,12 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
                         let arn = format!("arn:{}:iam::{}:role/{name}", scope.partition(), scope.account);
                         node.tree = Tree::Text(arn);
                     }
+                    ("productionListenerRule" | "testListenerRule", Some(name)) if !name.is_empty() => {
+                        match listener_rule(name) {
+                            Some(id) => node.tree = Tree::Template(vec![Part::Arn(id)]),
+                            None => problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT/PRIORITY as web:443/10")),
+                        }
+                    }
                     ("valueFrom", Some(name)) if !name.is_empty() => node.tree = secret(name),
                     _ => {}
                 }
@@ -60,6 +66,14 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
         }
         Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) | Tree::Template(_) => {}
     }
+}
+
+/// A rule by where it is: `web:443/10` is the rule of priority 10 of the listener on port 443 of the load balancer web.
+fn listener_rule(name: &str) -> Option<ResourceId> {
+    let (listener, priority) = name.rsplit_once('/')?;
+    let (balancer, port) = listener.rsplit_once(':')?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (!balancer.is_empty() && number(port) && number(priority)).then(|| ResourceId::new(Kind::ListenerRule, name))
 }
 
 /// Whether a field of this name holds the ARN of something that the service uses.

@@ -69,7 +69,10 @@ impl Service<'_> {
         let scope = &self.environment.environment.scope;
         let task_definition = top.get("taskDefinition").and_then(|node| {
             let mut found = self.keep(task_definition::find(reader, node))?;
-            variables.substitute(&mut found, &mut self.used, &mut self.problems);
+            // An inline one was substituted with the file that it stands in.
+            if matches!(node.tree, Tree::Text(_)) {
+                variables.substitute(&mut found, &mut self.used, &mut self.problems);
+            }
             let containers = top.get("containers");
             Some(task_definition::read(&found, containers, scope, self.shapes, &mut self.problems))
         });
