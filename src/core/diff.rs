@@ -153,9 +153,30 @@ impl Serialize for Shown {
 
 /// Names under which people keep secrets.
 const SECRET_NAMES: &[&str] = &[
-    "secret", "password", "passwd", "passphrase", "token", "apikey", "api_key", "api-key", "accesskey", "access_key",
-    "private_key", "privatekey", "credential", "auth_key", "signing_key", "encryption_key", "database_url", "dsn",
-    "connection_string", "connectionstring", "webhook_url", "_pass", "_pwd", "_key",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "private_key",
+    "privatekey",
+    "credential",
+    "auth_key",
+    "signing_key",
+    "encryption_key",
+    "database_url",
+    "dsn",
+    "connection_string",
+    "connectionstring",
+    "webhook_url",
+    "_pass",
+    "_pwd",
+    "_key",
 ];
 
 /// Whether a name is one under which people keep secrets.
@@ -185,15 +206,18 @@ fn is_secret_text(text: &str) -> bool {
         return false;
     }
     let credentials_in_url = text.split_once("://").is_some_and(|(_, rest)| {
-        rest.split(['/', '?']).next().is_some_and(|host| host.split_once('@').is_some_and(|(user, _)| user.contains(':')))
+        rest.split(['/', '?'])
+            .next()
+            .is_some_and(|host| host.split_once('@').is_some_and(|(user, _)| user.contains(':')))
     });
     let assigned = text.split_once('=').is_some_and(|(name, value)| {
         !value.is_empty() && name.len() <= 64 && is_secret_name(name.trim_start_matches('-'))
     });
-    let known_form = ["AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJ"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix) && text.len() >= 16)
-        || text.contains("-----BEGIN");
+    let known_form =
+        ["AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJ"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix) && text.len() >= 16)
+            || text.contains("-----BEGIN");
     credentials_in_url || assigned || known_form || is_random(text)
 }
 

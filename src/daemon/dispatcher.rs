@@ -121,7 +121,8 @@ impl Dispatcher {
         }
         for service in services {
             let known = self.known.entry(service.clone());
-            let known = known.or_insert_with(|| Known { source: source.clone(), memory: Memory::default(), failures: 0 });
+            let known =
+                known.or_insert_with(|| Known { source: source.clone(), memory: Memory::default(), failures: 0 });
             // A new commit is tried at once, however often the one before failed.
             known.failures = 0;
             known.source = source.clone();
@@ -159,7 +160,8 @@ impl Dispatcher {
             batch.iter().for_each(|service| self.queue.done(service));
             return;
         };
-        let memory = |service: &ServiceId| self.known.get(service).map(|known| known.memory.clone()).unwrap_or_default();
+        let memory =
+            |service: &ServiceId| self.known.get(service).map(|known| known.memory.clone()).unwrap_or_default();
         let memory: BTreeMap<ServiceName, Memory> =
             batch.iter().map(|service| (service.service.clone(), memory(service))).collect();
         let pass = Pass {

@@ -193,7 +193,14 @@ impl Pass {
             Ok(plan) => Arc::new(plan),
             Err(why) => {
                 self.recorder.metrics().panicked();
-                return self.end(name, Outcome::Failed, began, Next::Retry { why, class: Class::Terminal }, None, results);
+                return self.end(
+                    name,
+                    Outcome::Failed,
+                    began,
+                    Next::Retry { why, class: Class::Terminal },
+                    None,
+                    results,
+                );
             }
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
@@ -215,9 +222,7 @@ impl Pass {
         self.recorder.record(source, What::Planned { plan: plan.clone(), tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
-            (Some(hold), _, _) => {
-                (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient })
-            }
+            (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
             (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,

@@ -59,7 +59,7 @@ impl Follower {
     pub fn new(
         source: &settings::Source,
         state: &Path,
-            recorder: Arc<Recorder>,
+        recorder: Arc<Recorder>,
         requests: mpsc::Sender<Request>,
     ) -> anyhow::Result<Self> {
         let path = source.root().context("the path leaves the repository")?;

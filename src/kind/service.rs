@@ -76,7 +76,12 @@ fn short_name(value: &Value) -> Option<Value> {
 
 /// Fields that are compared only where git declares them: left out, they are AWS's to choose, or somebody else's.
 const NOT_OURS_WHEN_LEFT_OUT: &[&str] = &[
-    "desiredCount", "launchType", "capacityProviderStrategy", "platformVersion", "availabilityZoneRebalancing", "role",
+    "desiredCount",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "availabilityZoneRebalancing",
+    "role",
 ];
 
 /// Fields that DescribeServices does not answer: they are on the service revision only.
@@ -167,8 +172,13 @@ fn effect(change: &Change) -> Effect {
         // ECS leaves running tasks where they are until a deployment is forced.
         Some("capacityProviderStrategy") => Effect::ForcedRestart,
         Some(
-            "networkConfiguration" | "platformVersion" | "loadBalancers" | "serviceRegistries"
-            | "serviceConnectConfiguration" | "volumeConfigurations" | "vpcLatticeConfigurations",
+            "networkConfiguration"
+            | "platformVersion"
+            | "loadBalancers"
+            | "serviceRegistries"
+            | "serviceConnectConfiguration"
+            | "volumeConfigurations"
+            | "vpcLatticeConfigurations",
         ) => Effect::RollingRestart,
         Some(_) | None => Effect::NoRestart,
     }
@@ -176,8 +186,13 @@ fn effect(change: &Change) -> Effect {
 
 /// What UpdateService takes for a service that CodeDeploy or an external controller deploys (UpdateService).
 const BY_OTHER_CONTROLLERS: &[&str] = &[
-    "desiredCount", "healthCheckGracePeriodSeconds", "placementConstraints", "placementStrategy", "enableECSManagedTags",
-    "propagateTags", "enableExecuteCommand",
+    "desiredCount",
+    "healthCheckGracePeriodSeconds",
+    "placementConstraints",
+    "placementStrategy",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
 ];
 
 /// Plans the service: create, update, or why not.
@@ -248,7 +263,8 @@ fn create(planner: &mut Planner<'_>) {
         }
         // At most 36 characters (CreateService, clientToken); the same declaration has the same token.
         let place = format!("{}/{}/{}", scope.account, scope.region, scope.cluster);
-        let token: String = digest(&json!([place, declared.name.as_str(), planner.plan.digest])).chars().take(32).collect();
+        let token: String =
+            digest(&json!([place, declared.name.as_str(), planner.plan.digest])).chars().take(32).collect();
         map.insert("clientToken".into(), json!(token));
     }
     let against = Some(Against { id: planner.service_resource(), digest: None });
@@ -291,8 +307,16 @@ fn update(planner: &mut Planner<'_>, live: &Live, facts: &ServiceFacts) {
 /// The digest of a service's settings: counts, events and deployments come and go.
 pub fn settings_digest(live: &Live) -> String {
     const MOVING: &[&str] = &[
-        "events", "deployments", "taskSets", "runningCount", "pendingCount", "desiredCount", "status",
-        "currentServiceDeployment", "currentServiceRevisions", "tags",
+        "events",
+        "deployments",
+        "taskSets",
+        "runningCount",
+        "pendingCount",
+        "desiredCount",
+        "status",
+        "currentServiceDeployment",
+        "currentServiceRevisions",
+        "tags",
     ];
     let settings = live.document.as_object().into_iter().flatten().filter(|(key, _)| !MOVING.contains(&key.as_str()));
     digest(&Value::Object(settings.map(|(key, value)| (key.clone(), value.clone())).collect()))
@@ -329,7 +353,12 @@ fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences 
 }
 
 /// One owner for the number of tasks: git, or Application Auto Scaling where there is a scalable target.
-fn desired_count(planner: &mut Planner<'_>, mut found: Differences, written: &Value, facts: &ServiceFacts) -> Option<Differences> {
+fn desired_count(
+    planner: &mut Planner<'_>,
+    mut found: Differences,
+    written: &Value,
+    facts: &ServiceFacts,
+) -> Option<Differences> {
     let is_count = |change: &Change| change.path.top() == Some("desiredCount");
     if !found.changes.iter().any(is_count) {
         return Some(found);
@@ -368,7 +397,10 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
         let mut fields: Vec<String> = changed.iter().filter_map(|(c, _)| c.path.top()).map(str::to_owned).collect();
         fields.extend(moves.then(|| "taskDefinition".to_owned()));
         let code_deploy = controller == "CODE_DEPLOY";
-        fields.retain(|f| !BY_OTHER_CONTROLLERS.contains(&f.as_str()) && !(code_deploy && f == "deploymentConfiguration"));
+        fields.retain(|f| {
+            let taken = BY_OTHER_CONTROLLERS.contains(&f.as_str()) || (code_deploy && f == "deploymentConfiguration");
+            !taken
+        });
         fields.dedup();
         if !fields.is_empty() {
             planner.hold(Hold::Controller { controller, fields });

@@ -136,7 +136,8 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             Planned::Plan(plan) if applied => {
                 applied = false;
                 let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
-                let remembered = digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
+                let remembered =
+                    digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
                 memory = remembered.collect();
             }
             Planned::Plan(plan) => return Some(plan),

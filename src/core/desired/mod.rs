@@ -194,6 +194,8 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
     let (desired, problems) = guard::gather(environment.environment, outcomes);
     reading.problems.extend(problems);
     reading.problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
+    // What the environment's defaults say is found once in each service.
+    reading.problems.dedup_by(|a, b| (&a.place, a.code, &a.message) == (&b.place, b.code, &b.message) && !a.is_error());
     reading.files_read = cache.texts.len();
     reading.desired = Some(Arc::new(desired));
     reading

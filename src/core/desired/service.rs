@@ -35,7 +35,8 @@ pub fn read(files: &mut Cached<'_>, path: &RepoPath, environment: &Environment, 
         problem.service = name.clone();
     }
     let declared = declared.filter(|_| !problems.iter().any(Problem::is_error));
-    let inputs: BTreeMap<_, _> = inputs.into_iter().map(|path| (path.clone(), files.read(&path).ok().flatten())).collect();
+    let inputs: BTreeMap<_, _> =
+        inputs.into_iter().map(|path| (path.clone(), files.read(&path).ok().flatten())).collect();
     let declared = declared.map(|declared| Arc::new(Declared { inputs: inputs.keys().cloned().collect(), ..declared }));
     let used = used.into_iter().filter(|name| name != "service");
     Remembered {
@@ -202,7 +203,9 @@ impl Service<'_> {
             let containers = task_definition.get("containerDefinitions").map(Node::items).unwrap_or_default();
             let container = containers.iter().find(|c| c.get("name").and_then(Node::as_text) == Some(text));
             let Some(container) = container else {
-                let message = format!("the load balancer sends traffic to container `{text}`, which the task definition does not have");
+                let message = format!(
+                    "the load balancer sends traffic to container `{text}`, which the task definition does not have"
+                );
                 let problem = Problem::error(problem::NO_PORT, &name.place, message);
                 self.problems.push(problem.related(&task_definition.place, "this task definition"));
                 continue;
@@ -210,9 +213,13 @@ impl Service<'_> {
             let Some(port) = balancer.get("containerPort") else { continue };
             let mappings = container.get("portMappings").map(Node::items).unwrap_or_default();
             let ranged = mappings.iter().any(|mapping| mapping.get("containerPortRange").is_some());
-            let mapped = mappings.iter().any(|m| m.get("containerPort").and_then(Node::as_integer) == port.as_integer());
+            let mapped =
+                mappings.iter().any(|m| m.get("containerPort").and_then(Node::as_integer) == port.as_integer());
             if !mapped && !ranged {
-                let message = format!("the load balancer sends traffic to port {}, which container `{text}` does not map", port.to_value());
+                let message = format!(
+                    "the load balancer sends traffic to port {}, which container `{text}` does not map",
+                    port.to_value()
+                );
                 let problem = Problem::error(problem::NO_PORT, &port.place, message);
                 self.problems.push(problem.related(&container.place, "this container"));
             }

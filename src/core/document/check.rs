@@ -164,7 +164,8 @@ pub fn expected(node: &Node, what: &str) -> Problem {
 
 fn unknown<'f>(entry: &Entry, of: &str, fields: impl Iterator<Item = &'f Field> + Clone) -> Problem {
     let of = readable(of);
-    let problem = Problem::error(problem::UNKNOWN_FIELD, &entry.key_place, format!("{of} has no field `{}`", entry.key));
+    let problem =
+        Problem::error(problem::UNKNOWN_FIELD, &entry.key_place, format!("{of} has no field `{}`", entry.key));
     match closest(&entry.key, fields.clone().map(|field| field.name)) {
         Some(name) => problem.help(format!("did you mean `{name}`?")),
         None => {
