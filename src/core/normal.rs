@@ -141,7 +141,8 @@ fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
             items.sort_by_cached_key(canonical);
             items.dedup();
         }
-        Order::By(keys) => items.sort_by_cached_key(|item| key(item, keys)),
+        // Elements that share a key (AWS refuses most of them) have one order all the same.
+        Order::By(keys) => items.sort_by_cached_key(|item| (key(item, keys), canonical(item))),
     }
     items
 }
