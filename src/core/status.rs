@@ -191,7 +191,10 @@ impl ServiceStatus {
                 _ => "deploying".into(),
             },
             State::Live if self.left => "no longer in git; nothing of it is changed or deleted".into(),
-            State::Live => self.tasks.as_ref().map(|tasks| tasks.images.join(", ")).unwrap_or_default(),
+            State::Live => {
+                let runs = self.tasks.as_ref().and_then(|tasks| tasks.task_definition.as_ref());
+                runs.map(|arn| arn.short().to_owned()).unwrap_or_default()
+            }
         }
     }
 }

@@ -195,7 +195,8 @@ impl Dispatcher {
             }
             pass::Next::Retry { why, class } => {
                 known.failures = known.failures.saturating_add(1);
-                let wait = backoff(class, known.failures, seed);
+                // What keeps changing under us is not raced.
+                let wait = backoff(class, known.failures, seed).max(TURN);
                 let again_at = jiff::Timestamp::now().checked_add(wait).unwrap_or(jiff::Timestamp::MAX);
                 // A stop is no failure of the service; superseded is planned again at once.
                 if class != Class::Superseded {

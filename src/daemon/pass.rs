@@ -89,6 +89,10 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         let (again, _) = pass.plan_with(&observer, failed, snapshot.clone()).await;
         plans.extend(again);
     }
+    // What git no longer declares, or declares with errors, has no plan.
+    for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
+        pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);
+    }
     for (name, plan) in plans {
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
         let facts = facts(&snapshot, &name).cloned();
