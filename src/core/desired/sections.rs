@@ -1,7 +1,7 @@
 //! The sections of a service file that hold AWS inputs: names become references, and everything is checked.
 
 use super::own;
-use crate::core::document::check::{Beside, check, check_with, expected};
+use crate::core::document::check::{Beside, check, check_with, expected, missing};
 use crate::core::document::{Entry, Node, Part, Place, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, Scope};
 use crate::core::problem::{self, Problem};
@@ -200,7 +200,8 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
     }
     for rule in section("rules").iter().flat_map(Node::items) {
         let beside = Beside { own: own::rule().fields(), implied: &["ListenerArn", "Priority"] };
-        check_with(rule, shapes.rule, beside, problems);
+        let rule = check_with(rule, shapes.rule, beside, problems);
+        listener(&rule, problems);
     }
     if let Some(node) = section("scaling") {
         scaling(&node, shapes, problems);
@@ -213,6 +214,22 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
         section(name);
     }
     seen
+}
+
+/// A rule says its listener, by ARN or as `LOAD-BALANCER:PORT`.
+fn listener(rule: &Node, problems: &mut Vec<Problem>) {
+    match (rule.get("listener"), rule.get("ListenerArn")) {
+        (None, None) => problems.push(missing(&rule.place, "a rule", "listener")),
+        (Some(node), _) => {
+            let name = node.as_text().unwrap_or_default();
+            let by_port =
+                name.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+            if !by_port && !Arn::is_arn(name) {
+                problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT as web:443"));
+            }
+        }
+        (None, Some(_)) => {}
+    }
 }
 
 /// What every Application Auto Scaling input names, and what a service file implies.

@@ -164,6 +164,9 @@ impl Service<'_> {
                 not_converged.push((name, entry.key_place.clone()));
             }
         }
+        for window in node.get("windows").map(Node::items).unwrap_or_default() {
+            self.window(window);
+        }
         let min_interval = node.get("minInterval").and_then(Node::as_text).and_then(duration);
         let ignore = node.get("ignore").map(Node::items).unwrap_or_default();
         Sync {
@@ -172,6 +175,17 @@ impl Service<'_> {
             min_interval: min_interval.unwrap_or(default.min_interval),
             strict: node.get("strict").and_then(Node::as_bool).unwrap_or(default.strict),
             ignore: ignore.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        }
+    }
+
+    /// `{ deny: "fri 16:00-mon 08:00" }`: one of deny and allow, from a time to a time.
+    fn window(&mut self, window: &Node) {
+        let spans: Vec<&Node> = ["deny", "allow"].iter().filter_map(|key| window.get(key)).collect();
+        if spans.len() != 1 {
+            self.problems.push(expected(window, "exactly one of `deny` and `allow`"));
+        }
+        for span in spans.into_iter().filter(|span| !span.as_text().is_some_and(is_span)) {
+            self.problems.push(expected(span, "a span of time, as \"fri 16:00-mon 08:00\" or \"22:00-06:00\""));
         }
     }
 
@@ -227,6 +241,39 @@ impl Service<'_> {
         if let (true, Some(entry)) = (scaled, service.entry("desiredCount")) {
             let message = "with `scaling` the number of tasks belongs to Application Auto Scaling: desiredCount is used only when the service is created";
             self.problems.push(Problem::warning(problem::NOT_OURS, &entry.key_place, message));
+        }
+    }
+}
+
+/// `fri 16:00-mon 08:00`, or `22:00-06:00` for every day.
+fn is_span(text: &str) -> bool {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let clock = |text: &str| {
+        let number = |part: &str, most: u32| part.len() == 2 && part.parse::<u32>().is_ok_and(|n| n < most);
+        text.split_once(':').is_some_and(|(hours, minutes)| number(hours, 24) && number(minutes, 60))
+    };
+    let moment = |text: &str| match text.split_once(' ') {
+        Some((day, time)) => DAYS.contains(&day) && clock(time),
+        None => clock(text),
+    };
+    text.split_once('-').is_some_and(|(from, to)| moment(from) && moment(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_ends() {
+        for (text, right) in [
+            ("fri 16:00-mon 08:00", true),
+            ("22:00-06:00", true),
+            ("fri 16:00", false),
+            ("fri 24:00-mon 08:00", false),
+            ("friday 16:00-mon 08:00", false),
+            ("16:0-17:00", false),
+        ] {
+            assert_eq!(is_span(text), right, "{text}");
         }
     }
 }
