@@ -1,8 +1,8 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::dispatcher::Environment;
 use super::engine::{Task, panic_text, plan_services};
+use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
 use super::recorder::Recorder;

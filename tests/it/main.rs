@@ -2,4 +2,5 @@
 mod calls;
 mod cases;
 mod equality;
+mod reuse;
 mod tables;

@@ -11,8 +11,8 @@ pub mod merge;
 pub mod read;
 pub mod variables;
 
-use super::diff::holds_secret;
 use super::id::{RepoPath, ResourceId};
+use super::secret::holds_secret;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use std::fmt;
