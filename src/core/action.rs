@@ -108,7 +108,8 @@ impl fmt::Display for Action {
             Action::RegisterTaskDefinition { family, input: _ } => write!(f, "register a revision of {family}"),
             Action::CreateService { service, input: _ } => write!(f, "create service {service}"),
             Action::UpdateService { service, input } => {
-                let mut fields: Vec<&str> = input.document.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+                let mut fields: Vec<&str> =
+                    input.document.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
                 fields.retain(|field| !matches!(*field, "cluster" | "service"));
                 fields.sort_unstable();
                 write!(f, "update service {service}: {}", fields.join(", "))

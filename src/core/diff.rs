@@ -1,6 +1,7 @@
 //! What differs between two normalised documents of one shape. Secrets are masked here, so that no printer can leak one.
 
 use super::normal::{canonical, key};
+use super::secret::{holds_secret, is_secret_name};
 use super::shape::{Order, Shape};
 use serde::Serialize;
 use serde_json::Value;
@@ -149,59 +150,6 @@ impl Serialize for Shown {
             Shown::Masked(_) => serializer.serialize_str(&self.to_string()),
         }
     }
-}
-
-/// Names under which people keep secrets.
-const SECRET_NAMES: &[&str] = &[
-    "secret", "password", "passwd", "passphrase", "token", "apikey", "api_key", "api-key", "accesskey", "access_key",
-    "private_key", "privatekey", "credential", "auth_key", "signing_key", "encryption_key", "database_url", "dsn",
-    "connection_string", "connectionstring", "webhook_url", "_pass", "_pwd", "_key",
-];
-
-/// Whether a name is one under which people keep secrets.
-pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    // Names of AWS's own fields that hold references, not secrets.
-    !matches!(name.as_str(), "secrets" | "secretoptions") && SECRET_NAMES.iter().any(|part| name.contains(part))
-}
-
-/// Whether a value has the form of a secret, at any depth.
-pub fn holds_secret(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_secret_text(text),
-        Value::Array(items) => items.iter().any(holds_secret),
-        Value::Object(map) => {
-            let named = map.get("name").or_else(|| map.get("key")).and_then(Value::as_str).is_some_and(is_secret_name);
-            (named && map.contains_key("value"))
-                || map.iter().any(|(key, value)| (value.is_string() && is_secret_name(key)) || holds_secret(value))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn is_secret_text(text: &str) -> bool {
-    // ARNs, image digests and paths are long, and no secrets.
-    if text.starts_with("arn:") {
-        return false;
-    }
-    let credentials_in_url = text.split_once("://").is_some_and(|(_, rest)| {
-        rest.split(['/', '?']).next().is_some_and(|host| host.split_once('@').is_some_and(|(user, _)| user.contains(':')))
-    });
-    let assigned = text.split_once('=').is_some_and(|(name, value)| {
-        !value.is_empty() && name.len() <= 64 && is_secret_name(name.trim_start_matches('-'))
-    });
-    let known_form = ["AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJ"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix) && text.len() >= 16)
-        || text.contains("-----BEGIN");
-    credentials_in_url || assigned || known_form || is_random(text)
-}
-
-/// A single word of 24 or more characters that mixes cases and digits, as generated secrets do.
-fn is_random(text: &str) -> bool {
-    let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-'));
-    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().filter(|b| test(b)).count() >= 4;
-    word && text.len() >= 24 && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
 }
 
 /// A change of one string, as a tag's.

@@ -194,6 +194,8 @@ pub enum Kind {
     StackOutput,
     /// An ELBv2 target group, by name.
     TargetGroup,
+    /// An ELBv2 listener rule, by `LOAD-BALANCER:PORT/PRIORITY`.
+    ListenerRule,
     /// One revision of a task definition, by ARN. Immutable but for its tags and status.
     TaskDefinitionRevision,
     /// The newest ACTIVE revisions of a family, newest first, by family.
@@ -216,6 +218,7 @@ impl Kind {
             Kind::ParameterValue => "parameter value",
             Kind::StackOutput => "stack output",
             Kind::TargetGroup => "target group",
+            Kind::ListenerRule => "listener rule",
             Kind::TaskDefinitionRevision => "task definition revision",
             Kind::TaskDefinitionFamily => "task definition family",
             Kind::TaskDefinition => "task definition",

@@ -3,7 +3,6 @@
 //! `normalise` is idempotent, and it is applied to both sides before they are compared. What is filled in is a table of
 //! each kind (`kind/`), row by row with its source.
 
-use super::document::pointer;
 use super::shape::{Order, Shape};
 use serde_json::{Map, Number, Value};
 
@@ -141,7 +140,8 @@ fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
             items.sort_by_cached_key(canonical);
             items.dedup();
         }
-        Order::By(keys) => items.sort_by_cached_key(|item| key(item, keys)),
+        // Elements that share a key (AWS refuses most of them) have one order all the same.
+        Order::By(keys) => items.sort_by_cached_key(|item| (key(item, keys), canonical(item))),
     }
     items
 }
@@ -206,20 +206,4 @@ fn write_canonical(value: &Value, out: &mut String) {
 pub fn digest(value: &Value) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(canonical(value)).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All scalar values with their JSON pointers.
-pub fn leaves(value: &Value) -> Vec<(String, &Value)> {
-    fn collect<'v>(value: &'v Value, at: &str, out: &mut Vec<(String, &'v Value)>) {
-        match value {
-            Value::Object(map) => map.iter().for_each(|(key, value)| collect(value, &pointer(at, key), out)),
-            Value::Array(items) => {
-                items.iter().enumerate().for_each(|(i, value)| collect(value, &pointer(at, &i.to_string()), out));
-            }
-            scalar => out.push((at.to_owned(), scalar)),
-        }
-    }
-    let mut out = Vec::new();
-    collect(value, "", &mut out);
-    out
 }

@@ -106,7 +106,8 @@ impl ServiceFacts {
     /// Whether a rollout is under way: more than one deployment, or one that is not completed.
     pub fn is_rolling_out(&self) -> bool {
         let moving = |d: &&Deployment| d.rollout_state.as_deref() == Some("IN_PROGRESS");
-        self.deployments.iter().any(|d| moving(&d)) || self.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1
+        self.deployments.iter().any(|d| moving(&d))
+            || self.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1
     }
 }
 

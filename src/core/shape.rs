@@ -86,15 +86,27 @@ impl Shape {
 
     /// The field of this name among `fields`, in either spelling of the first letter.
     pub fn find<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
-        fields.iter().find(|field| field.name == name).or_else(|| fields.iter().find(|f| same_but_first_case(f.name, name)))
+        fields
+            .iter()
+            .find(|field| field.name == name)
+            .or_else(|| fields.iter().find(|f| same_but_first_case(f.name, name)))
     }
 }
 
-/// Whether the names differ in nothing but the case of their first letter.
-fn same_but_first_case(a: &str, b: &str) -> bool {
-    a.len() == b.len()
-        && a.get(..1).zip(b.get(..1)).is_some_and(|(x, y)| x.eq_ignore_ascii_case(y))
-        && a.get(1..) == b.get(1..)
+/// Whether `key` is `name` with its first letter, or its first word where that is an acronym, in the other case:
+/// `Name` and `name`, `TTL` and `ttl`, `OKActions` and `okActions`.
+fn same_but_first_case(name: &str, key: &str) -> bool {
+    if !name.eq_ignore_ascii_case(key) {
+        return false;
+    }
+    let upper = |text: &str| text.chars().take_while(char::is_ascii_uppercase).count();
+    let acronym = match upper(name) {
+        // All of it, or all but the letter that begins the next word.
+        run if run == name.len() => run,
+        run => run.saturating_sub(1).max(1),
+    };
+    let same_from = |at: usize| name.get(at..) == key.get(at..);
+    same_from(1) || (same_from(acronym) && upper(key) == 0)
 }
 
 /// The shapes of every input that a desired-state document can hold, made by the edge from its tables.

@@ -5,6 +5,7 @@ use crate::aws::apply::apply;
 use crate::aws::call::Error;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
+use crate::aws::tables;
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Observed, Snapshot};
@@ -135,7 +136,7 @@ async fn still_as_planned(observer: &Observer, against: &Against) -> Result<(), 
         Some(Observed::Present(live)) => match &live.facts {
             Facts::Service(facts) if facts.status == "INACTIVE" => None,
             Facts::Service(_) | Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => {
-                Some(settings_digest(live))
+                Some(settings_digest(live, tables::shapes().create_service))
             }
         },
         Some(Observed::Absent) => None,

@@ -8,9 +8,10 @@
 //!                     Recorder: log line, metrics, Status -> page, API
 //! ```
 
-mod account;
+pub mod account;
 mod dispatcher;
 pub mod engine;
+mod environment;
 pub mod execute;
 mod intents;
 mod pass;
@@ -18,8 +19,9 @@ mod queue;
 pub mod recorder;
 mod source;
 
-use crate::aws::call::Observer;
-use crate::aws::clients::Clients;
+use crate::aws::call::{Calls, Observer};
+use crate::aws::clients::{Clients, Connection};
+use crate::aws::pace::{Pacer, Share};
 use crate::core::id::SourceName;
 use crate::http::{Health, Server, Shared};
 use crate::settings::Settings;
@@ -66,8 +68,8 @@ pub async fn run(
     let mut accounts: BTreeMap<SourceName, Arc<Account>> = BTreeMap::new();
     for source in &settings.sources {
         let account = Arc::new(Account::new(source, &settings.aws, observer(&recorder)));
-        accounts.insert(source.name.clone(), account.clone());
-        let follower = Follower::new(source, &settings.state.path, account, recorder.clone(), requests.clone())?;
+        accounts.insert(source.name.clone(), account);
+        let follower = Follower::new(source, &settings.state.path, recorder.clone(), requests.clone())?;
         tasks.spawn(follower.run(stop.clone()));
     }
     let dispatcher = Dispatcher::new(accounts, recorder, health, tasks.clone());
@@ -102,7 +104,7 @@ fn observer(recorder: &Arc<Recorder>) -> Observer {
 }
 
 /// The clients that a command uses: one try, with the user's own environment.
-pub async fn clients(connection: &crate::aws::clients::Connection, share: f64) -> Clients {
-    let pacer = crate::aws::pace::Pacer::new(share);
-    Clients::connect(connection, crate::aws::call::Calls::new(pacer, Box::new(|_| {}))).await
+pub async fn clients(connection: &Connection) -> Clients {
+    let pacer = Pacer::new(Share::default());
+    Clients::connect(connection, Calls::new(pacer, Box::new(|_| {}))).await
 }

@@ -3,7 +3,7 @@
     python moto_server.py PORT
 
 The account is $MOTO_ACCOUNT_ID. Repairs, each in one function below: CloudWatch over CBOR, scalable targets of
-services that live in the other emulator, subnets, security groups and certificates with a chosen id,
+services that live in the other emulator, VPCs, subnets, security groups and certificates with a chosen id,
 CreateTargetGroup with the settings it already has, and the request ledger.
 """
 
@@ -24,6 +24,7 @@ import moto.acm.models as acm_models
 import moto.applicationautoscaling.models as scaling_models
 import moto.ec2.models.security_groups as security_group_models
 import moto.ec2.models.subnets as subnet_models
+import moto.ec2.models.vpcs as vpc_models
 import moto.elbv2.models as elbv2_models
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -42,7 +43,7 @@ def accept_services_of_the_ecs_emulator() -> None:
 
 
 def honour_requested_ids() -> None:
-    """Create a subnet, a security group or a certificate with the id (or ARN) in its tag REQUESTED_ID_TAG.
+    """Create a VPC, a subnet, a security group or a certificate with the id (or ARN) in its tag REQUESTED_ID_TAG.
 
     AWS always chooses the id, and so does moto; but an environment's files name subnet-0abc, and a test account has
     to have a subnet of just that id. The tag itself is not kept.
@@ -67,6 +68,7 @@ def honour_requested_ids() -> None:
         setattr(module, generator, generate_id)
         setattr(backend, method, create_with_id)
 
+    wrap(vpc_models.VPCBackend, "create_vpc", vpc_models, "random_vpc_id", _take_from_list)
     wrap(
         subnet_models.SubnetBackend,
         "create_subnet",

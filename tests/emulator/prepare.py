@@ -59,13 +59,14 @@ class Account:
         return self._clients[service]
 
     def prepare(self, *, target_groups: bool) -> None:
-        self.vpc = self.ensure_vpc(VPC_NAME)
+        self.vpc = self.ensure_vpc(VPC_NAME, self._named_vpc())
         self.ensure_network()
         self.client("ecs").create_cluster(clusterName=self.environment.text("cluster", "default"))
         self.ensure_certificates()
         self.ensure_load_balancers()
         if target_groups:
             self.ensure_target_groups()
+            self.ensure_rules()
         self.ensure_roles()
         self.ensure_images()
         self.ensure_secrets()
@@ -73,12 +74,19 @@ class Account:
 
     # Network
 
-    def ensure_vpc(self, name: str) -> str:
+    def _named_vpc(self) -> str | None:
+        """The VPC that the target groups name, if any does."""
+        groups = [mapping(group) for s in self.environment.services for group in mapping(s.document.get("targetGroups")).values()]
+        named = [str(group[key]) for group in groups for key in ("vpcId", "VpcId") if group.get(key)]
+        return next((vpc for vpc in named if "${" not in vpc), None)
+
+    def ensure_vpc(self, name: str, requested: str | None = None) -> str:
         ec2 = self.client("ec2")
         found = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name]}])["Vpcs"]
         if found:
             return str(found[0]["VpcId"])
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=_tags("vpc", {"Name": name}))["Vpc"]["VpcId"]
+        tags = {"Name": name, **({REQUESTED_ID_TAG: requested} if requested else {})}
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=_tags("vpc", tags))["Vpc"]["VpcId"]
         for attribute in ("EnableDnsSupport", "EnableDnsHostnames"):
             ec2.modify_vpc_attribute(VpcId=vpc, **{attribute: {"Value": True}})
         return str(vpc)
@@ -203,6 +211,40 @@ class Account:
             Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{name}.emulator.invalid"]}}],
             Actions=[{"Type": "forward", "TargetGroupArn": group}],
         )
+
+    def ensure_rules(self) -> None:
+        """The rules that the services declare with a priority: a blue/green service names them, and the product does
+        not create rules yet."""
+        elbv2 = self.client("elbv2")
+        for service in self.environment.services:
+            for declared in listing(service.document.get("rules")):
+                name, _, port = str(declared.get("listener", "")).rpartition(":")
+                priority = declared.get("priority")
+                if not (name and port.isdigit() and priority):
+                    continue
+                balancer = self._ensure_load_balancer(name)
+                listeners = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+                listener = next(each["ListenerArn"] for each in listeners if each["Port"] == int(port))
+                if str(priority) in [rule["Priority"] for rule in elbv2.describe_rules(ListenerArn=listener)["Rules"]]:
+                    continue
+                elbv2.create_rule(
+                    ListenerArn=listener,
+                    Priority=int(priority),
+                    Conditions=_upper_first(listing(declared.get("conditions"))),
+                    Actions=_upper_first(self._with_arns(listing(declared.get("actions")))),
+                )
+
+    def _with_arns(self, value: Any) -> Any:
+        """The value with every `targetGroup: NAME` turned into the ARN that the group has here."""
+        if isinstance(value, list):
+            return [self._with_arns(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        resolved = {key: self._with_arns(each) for key, each in value.items() if key != "targetGroup"}
+        if "targetGroup" in value:
+            groups = self.client("elbv2").describe_target_groups(Names=[str(value["targetGroup"])])["TargetGroups"]
+            resolved["targetGroupArn"] = groups[0]["TargetGroupArn"]
+        return resolved
 
     def _any_listener(self) -> str:
         elbv2 = self.client("elbv2")

@@ -82,6 +82,7 @@ impl Account {
             Kind::Secret => named("secrets"),
             Kind::Parameter => named("parameters"),
             Kind::TargetGroup => named("targetGroups"),
+            Kind::ListenerRule => named("listenerRules"),
             Kind::ScalableTarget => named("scalableTargets"),
             Kind::ParameterValue | Kind::StackOutput => {
                 match self.0.get("values").and_then(|values| values.get(&*id.name)).and_then(Value::as_str) {
@@ -135,7 +136,8 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             Planned::Plan(plan) if applied => {
                 applied = false;
                 let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
-                let remembered = digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
+                let remembered =
+                    digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
                 memory = remembered.collect();
             }
             Planned::Plan(plan) => return Some(plan),

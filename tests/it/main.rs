@@ -2,5 +2,7 @@
 mod calls;
 mod cases;
 mod git_transport;
+mod equality;
+mod reuse;
 mod tables;
 mod tidy;

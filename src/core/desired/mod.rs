@@ -63,6 +63,8 @@ pub struct Declared {
     pub allow_shared_family: bool,
     /// Whether the number of tasks belongs to Application Auto Scaling.
     pub scaled: bool,
+    /// With how many tasks the service is created where `desiredCount` does not say: `scaling.minCapacity`, else 1.
+    pub initial_count: i64,
     /// How far driftless acts by itself.
     pub sync: Sync,
     /// The services that must be live first.
@@ -192,6 +194,8 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
     let (desired, problems) = guard::gather(environment.environment, outcomes);
     reading.problems.extend(problems);
     reading.problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
+    // What the environment's defaults say is found once in each service.
+    reading.problems.dedup_by(|a, b| (&a.place, a.code, &a.message) == (&b.place, b.code, &b.message) && !a.is_error());
     reading.files_read = cache.texts.len();
     reading.desired = Some(Arc::new(desired));
     reading

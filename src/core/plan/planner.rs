@@ -255,11 +255,19 @@ impl<'p> Planner<'p> {
     /// Deploy and drift are told apart by what was last applied: remembered, or written as a tag.
     fn cause(&self) -> Cause {
         let nothing = self.plan.steps.is_empty() && self.plan.changes.is_empty();
-        let there = self.inputs.snapshot.live(&self.service_resource()).is_some_and(|live| {
-            !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE")
-        });
+        let there = self
+            .inputs
+            .snapshot
+            .live(&self.service_resource())
+            .is_some_and(|live| !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE"));
         match () {
-            () if !there => if self.blind { Cause::Unknown } else { Cause::Create },
+            () if !there => {
+                if self.blind {
+                    Cause::Unknown
+                } else {
+                    Cause::Create
+                }
+            }
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,

@@ -1,0 +1,262 @@
+//! `driftless apply`: plan, carry out, and follow the rollouts to their true end.
+
+use super::load::{Loaded, load};
+use super::plan::{connect, plan};
+use super::{Exit, Where};
+use crate::aws::observe::Observer;
+use crate::aws::pace::Priority;
+use crate::core::document::check::duration;
+use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
+use crate::core::observed::{Facts, ServiceFacts, Snapshot};
+use crate::core::plan::text::Header;
+use crate::core::plan::{Hold, Memory, Policy, ServicePlan};
+use crate::core::retry::{Class, backoff};
+use crate::core::rollout::{Rollout, rollout};
+use crate::daemon::execute::{Stop, Writes, execute};
+use clap::Args;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How often AWS is looked at while rollouts are followed.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often a step that may succeed on another try is tried.
+const ATTEMPTS_MAX: u32 = 8;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    place: Where,
+    /// Do not follow the rollouts
+    #[arg(long)]
+    no_wait: bool,
+    /// How long the rollouts are followed
+    #[arg(long, default_value = "20m", value_name = "DURATION", value_parser = limit)]
+    timeout: Duration,
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "a duration has a unit, as 90s or 20m".into())
+}
+
+/// What has become of one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Progress {
+    Open,
+    Live,
+    Written,
+    Held(String),
+    Refused(String, Exit),
+    RolloutFailed(String),
+}
+
+struct Apply {
+    loaded: Loaded,
+    observer: Observer,
+    writes: Mutex<Writes>,
+    wait: bool,
+    memory: BTreeMap<ServiceName, Memory>,
+    progress: BTreeMap<ServiceName, Progress>,
+    attempts: BTreeMap<ServiceName, u32>,
+    said: BTreeMap<ServiceName, String>,
+}
+
+pub async fn run(options: Options) -> anyhow::Result<Exit> {
+    let loaded = load(&options.place).await?;
+    loaded.print_problems();
+    let scope = loaded.desired()?.environment.scope.clone();
+    let observer = connect(&scope).await?;
+    let services = loaded.services(&options.place.services)?;
+    let (first, _) =
+        plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: true }).await?;
+    print!("{}", first.to_text(Header { scope: &scope, commit: loaded.commit.as_ref() }));
+    let broken = loaded.has_errors();
+    let mut apply = Apply {
+        loaded,
+        observer,
+        writes: Mutex::default(),
+        wait: !options.no_wait,
+        memory: services.iter().map(|name| (name.clone(), Memory::default())).collect(),
+        progress: services.iter().map(|name| (name.clone(), Progress::Open)).collect(),
+        attempts: BTreeMap::new(),
+        said: BTreeMap::new(),
+    };
+    let until = Instant::now() + options.timeout;
+    loop {
+        apply.round().await?;
+        if !apply.is_open() {
+            break;
+        }
+        if Instant::now() >= until {
+            eprintln!("error: timed out after {:?}; the rollouts go on", options.timeout);
+            return Ok(Exit::TimedOut);
+        }
+        tokio::time::sleep(LOOK.min(until - Instant::now())).await;
+    }
+    let exit = apply.summary();
+    Ok(if exit == Exit::Ok && broken { Exit::Error } else { exit })
+}
+
+impl Apply {
+    fn is_open(&self) -> bool {
+        self.progress.values().any(|progress| *progress == Progress::Open)
+    }
+
+    /// Looks at every open service, and does what is to be done.
+    async fn round(&mut self) -> anyhow::Result<()> {
+        let open: Vec<String> = self
+            .progress
+            .iter()
+            .filter(|(_, progress)| **progress == Progress::Open)
+            .map(|(name, _)| name.to_string())
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let (planned, snapshot) =
+            plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
+        for plan in &planned.services {
+            let name = plan.id.service.clone();
+            let facts = service_facts(&snapshot, &name);
+            let progress = self.one(plan, facts).await;
+            self.progress.insert(name, progress);
+        }
+        Ok(())
+    }
+
+    async fn one(&mut self, plan: &ServicePlan, facts: Option<ServiceFacts>) -> Progress {
+        let name = plan.id.service.clone();
+        let memory = self.memory.entry(name.clone()).or_default();
+        let state = facts.as_ref().map(|facts| rollout(facts, memory.rolling.as_ref()));
+        if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
+            return Progress::RolloutFailed(reason.clone());
+        }
+        let waits = |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. });
+        match plan.holds.iter().find(|hold| !waits(hold)) {
+            Some(Hold::Unreadable { .. }) if self.may_retry(&name) => return Progress::Open,
+            Some(hold) => return Progress::Held(hold.to_string()),
+            None if !plan.holds.is_empty() => return Progress::Open,
+            None => {}
+        }
+        if !plan.steps.is_empty() {
+            return self.write(plan).await;
+        }
+        match state {
+            _ if !self.wait => Progress::Written,
+            Some(Rollout::Completed) => {
+                let revision = facts.and_then(|f| f.task_definition).map(|arn| arn.short().to_owned());
+                self.say(&name, &format!("live taskDefinition={}", revision.unwrap_or_default()));
+                Progress::Live
+            }
+            Some(Rollout::InProgress { running, desired, failed }) => {
+                self.say(&name, &format!("rollout new={running}/{desired} failed={failed}"));
+                Progress::Open
+            }
+            Some(Rollout::Failed { reason }) => Progress::RolloutFailed(reason),
+            None => Progress::Open,
+        }
+    }
+
+    async fn write(&mut self, plan: &ServicePlan) -> Progress {
+        let name = plan.id.service.clone();
+        let mut lines: Vec<(String, Option<Arn>, &'static str)> = Vec::new();
+        let never = CancellationToken::new();
+        let done = execute(&self.observer, plan, &self.writes, Priority::Commit, &never, |step, arn| {
+            let line = match arn {
+                Some(arn) => format!("{} {}", step.action.operation(), arn.short()),
+                None => step.action.operation().to_owned(),
+            };
+            lines.push((line, arn.cloned(), step.action.operation()));
+        })
+        .await;
+        let memory = self.memory.entry(name.clone()).or_default();
+        for (line, arn, operation) in lines {
+            if operation == "RegisterTaskDefinition" {
+                memory.rolling = arn;
+            }
+            eprintln!("{} {name} {line}", stamp());
+        }
+        match done {
+            Ok(()) => {
+                memory.applied = Some(plan.digest.clone());
+                memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                if self.wait { Progress::Open } else { Progress::Written }
+            }
+            Err(Stop::Waiting(_) | Stop::Superseded(_) | Stop::Stopping) => Progress::Open,
+            Err(stop) => self.refused(&name, &stop).await,
+        }
+    }
+
+    async fn refused(&mut self, name: &ServiceName, stop: &Stop) -> Progress {
+        let class = stop.class();
+        match class {
+            Class::Transient | Class::Throttled | Class::Dependency | Class::Ambiguous | Class::Superseded
+                if self.may_retry(name) =>
+            {
+                eprintln!("{} {name} retry {stop}", stamp());
+                let attempts = self.attempts.get(name).copied().unwrap_or(1);
+                tokio::time::sleep(backoff(class, attempts, u64::from(attempts))).await;
+                Progress::Open
+            }
+            Class::Denied => Progress::Refused(stop.to_string(), Exit::Denied),
+            _ => Progress::Refused(stop.to_string(), Exit::Error),
+        }
+    }
+
+    fn may_retry(&mut self, name: &ServiceName) -> bool {
+        let attempts = self.attempts.entry(name.clone()).or_default();
+        *attempts += 1;
+        *attempts <= ATTEMPTS_MAX
+    }
+
+    /// One line a change of state, with its time.
+    fn say(&mut self, name: &ServiceName, line: &str) {
+        if self.said.get(name).is_none_or(|said| said != line) {
+            eprintln!("{} {name} {line}", stamp());
+            self.said.insert(name.clone(), line.to_owned());
+        }
+    }
+
+    fn summary(&self) -> Exit {
+        let mut exit = Exit::Ok;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, progress) in &self.progress {
+            let (word, code) = match progress {
+                Progress::Live => ("live", Exit::Ok),
+                Progress::Written => ("written, not followed", Exit::Ok),
+                Progress::Open => ("open", Exit::TimedOut),
+                Progress::Held(why) => {
+                    eprintln!("error: {name} is on hold: {why}");
+                    ("on hold", Exit::Error)
+                }
+                Progress::Refused(why, code) => {
+                    eprintln!("error: {name}: {why}");
+                    ("refused", *code)
+                }
+                Progress::RolloutFailed(why) => {
+                    eprintln!("error: the rollout of {name} failed: {why}");
+                    ("rollout failed", Exit::RolloutFailed)
+                }
+            };
+            *counts.entry(word).or_default() += 1;
+            exit = exit.max(code);
+        }
+        let counts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        println!("Applied: {}", if counts.is_empty() { "no services".into() } else { counts.join(", ") });
+        exit
+    }
+}
+
+fn service_facts(snapshot: &Snapshot, name: &ServiceName) -> Option<ServiceFacts> {
+    match &snapshot.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
+        Facts::Service(facts) => Some(facts.clone()),
+        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
+    }
+}
+
+fn stamp() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

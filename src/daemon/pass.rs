@@ -1,0 +1,320 @@
+//! One pass over some services of one environment: read together, planned and carried out each on its own.
+
+use super::account::Account;
+use super::engine::{Task, panic_text, plan_services};
+use super::environment::Environment;
+use super::execute::{Stop, execute};
+use super::intents::Intents;
+use super::recorder::Recorder;
+use crate::aws::observe::Observer;
+use crate::aws::pace::Priority;
+use crate::aws::tables;
+use crate::core::event::{Tasks, What};
+use crate::core::id::{Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
+use crate::core::observed::{Facts, ServiceFacts, Snapshot};
+use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan};
+use crate::core::retry::Class;
+use crate::core::rollout::{Rollout, rollout};
+use crate::http::metrics::Outcome;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// After a write: time for AWS to show it.
+const AFTER_WRITE: Duration = Duration::from_secs(2);
+/// How often a rollout is looked at: a failed deployment is gone from DescribeServices soon after ECS rolled it back.
+const DURING_ROLLOUT: Duration = Duration::from_secs(3);
+
+/// What one pass works with.
+#[derive(Clone)]
+pub struct Pass {
+    pub environment: Arc<Environment>,
+    pub account: Arc<Account>,
+    pub memory: BTreeMap<ServiceName, Memory>,
+    pub intents: Arc<Mutex<Intents>>,
+    pub recorder: Arc<Recorder>,
+    pub stop: CancellationToken,
+}
+
+/// How the pass over one service ended.
+pub struct Ended {
+    pub service: ServiceId,
+    pub memory: Memory,
+    pub next: Next,
+    /// The commit that it was made with.
+    pub commit: Revision,
+}
+
+/// When a service is looked at again.
+pub enum Next {
+    /// After this time.
+    After(Duration),
+    /// At the usual interval.
+    Interval,
+    /// It failed.
+    Retry {
+        /// Why, for people.
+        why: String,
+        /// What that means.
+        class: Class,
+    },
+}
+
+/// Looks at the services of `pass.memory` and sends one [`Ended`] for each, whatever happens.
+pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskTracker) {
+    let began = Instant::now();
+    let source = &pass.environment.source;
+    let desired = &pass.environment.desired;
+    for name in pass.memory.keys() {
+        pass.recorder.record(source, What::Started { service: desired.service_id(name) });
+    }
+    let observer = match pass.account.observer(&desired.environment.scope).await {
+        Ok(observer) => observer,
+        Err(refused) => {
+            for name in pass.memory.keys() {
+                let next = Next::Retry { why: refused.why.clone(), class: refused.class };
+                pass.end(name, Outcome::Failed, began, next, None, &results);
+            }
+            return;
+        }
+    };
+    let (mut plans, snapshot) = pass.plan(&observer, pass.memory.clone()).await;
+    let failed = judge(&pass, &plans, &snapshot);
+    if !failed.is_empty() {
+        let (again, _) = pass.plan_with(&observer, failed, snapshot.clone()).await;
+        plans.extend(again);
+    }
+    // What git no longer declares, or declares with errors, has no plan.
+    for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
+        pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);
+    }
+    for (name, plan) in plans {
+        let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
+        let facts = facts(&snapshot, &name).cloned();
+        let images = plan.as_ref().ok().map(|_| images(&snapshot, facts.as_ref())).unwrap_or_default();
+        // A task each: a panic in one service's pass ends that pass alone.
+        let inner = {
+            let (pass, name, results) = (pass.clone(), name.clone(), results.clone());
+            tokio::spawn(async move { pass.carry_out(&observer, &name, plan, facts, images, began, &results).await })
+        };
+        tasks.spawn(async move {
+            if let Err(error) = inner.await {
+                let text = error.try_into_panic().map_or_else(|_| "cancelled".into(), |panic| panic_text(&*panic));
+                pass.recorder.metrics().panicked();
+                let next = Next::Retry { why: format!("the pass panicked: {text}"), class: Class::Terminal };
+                pass.end(&name, Outcome::Failed, began, next, None, &results);
+            }
+        });
+    }
+}
+
+/// Services whose last rollout ECS gave up on, or undid, with the memory of it: they are planned again, on hold.
+fn judge(
+    pass: &Pass,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) -> BTreeMap<ServiceName, Memory> {
+    let failed = plans.iter().filter_map(|(name, plan)| {
+        let (plan, facts) = (plan.as_ref().ok()?, facts(snapshot, name)?);
+        let mut memory = pass.memory.get(name)?.clone();
+        // Only what was asked for by this very declaration can have failed.
+        if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
+            return None;
+        }
+        let wanted = memory.rolling.clone()?;
+        match rollout(facts, Some(&wanted)) {
+            Rollout::Failed { reason } => {
+                memory.failed = Some((plan.digest.clone(), reason));
+                Some((name.clone(), memory))
+            }
+            Rollout::Completed | Rollout::InProgress { .. } => None,
+        }
+    });
+    failed.collect()
+}
+
+fn facts<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> Option<&'s ServiceFacts> {
+    match &snapshot.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
+        Facts::Service(facts) => Some(facts),
+        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
+    }
+}
+
+/// The images of the revision that the service runs.
+fn images(snapshot: &Snapshot, facts: Option<&ServiceFacts>) -> Vec<String> {
+    let arn = facts.and_then(|facts| facts.task_definition.as_ref());
+    let live = arn.and_then(|arn| snapshot.live(&ResourceId::new(Kind::TaskDefinitionRevision, arn.as_str())));
+    let containers = live.and_then(|live| live.document.get("containerDefinitions")?.as_array());
+    let image = |container: &serde_json::Value| container.get("image").and_then(|i| i.as_str()).map(str::to_owned);
+    containers.into_iter().flatten().filter_map(image).collect()
+}
+
+impl Pass {
+    async fn plan(
+        &self,
+        observer: &Observer,
+        memory: BTreeMap<ServiceName, Memory>,
+    ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
+        self.plan_with(observer, memory, Snapshot::new(Timestamp::now())).await
+    }
+
+    async fn plan_with(
+        &self,
+        observer: &Observer,
+        memory: BTreeMap<ServiceName, Memory>,
+        mut snapshot: Snapshot,
+    ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
+        let task = Task {
+            desired: &self.environment.desired,
+            revision: Some(&self.environment.commit.revision),
+            services: memory.keys().cloned().collect(),
+            memory,
+            policy: Policy { asked: false },
+            priority: Priority::Drift,
+        };
+        let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
+        (plans, snapshot)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what one pass knows of one service")]
+    async fn carry_out(
+        &self,
+        observer: &Observer,
+        name: &ServiceName,
+        plan: super::engine::Result,
+        facts: Option<ServiceFacts>,
+        images: Vec<String>,
+        began: Instant,
+        results: &mpsc::UnboundedSender<Ended>,
+    ) {
+        let source: &SourceName = &self.environment.source;
+        let plan = match plan {
+            Ok(plan) => Arc::new(plan),
+            Err(why) => {
+                self.recorder.metrics().panicked();
+                return self.end(
+                    name,
+                    Outcome::Failed,
+                    began,
+                    Next::Retry { why, class: Class::Terminal },
+                    None,
+                    results,
+                );
+            }
+        };
+        let mut memory = self.memory.get(name).cloned().unwrap_or_default();
+        let wanted = plan.task_definition.as_ref().or(memory.rolling.as_ref());
+        let state = facts.as_ref().map(|facts| rollout(facts, wanted));
+        remember(&mut memory, &plan, state.as_ref());
+        if plan.is_in_sync() {
+            lock(&self.intents).seen(name);
+        }
+        let tasks = facts.zip(state.clone()).map(|(facts, rollout)| Tasks {
+            desired: facts.desired,
+            running: facts.running,
+            pending: facts.pending,
+            task_definition: facts.task_definition,
+            images,
+            rollout,
+            events: facts.events,
+        });
+        self.recorder.record(source, What::Planned { plan: plan.clone(), tasks });
+        let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
+        let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
+            (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
+            (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
+            (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
+            (None, false, true) => self.write(observer, &plan, &mut memory).await,
+        };
+        self.end(name, outcome, began, next, Some(memory), results);
+    }
+
+    /// Carries out the steps.
+    async fn write(&self, observer: &Observer, plan: &Arc<ServicePlan>, memory: &mut Memory) -> (Outcome, Next) {
+        let priority = if plan.cause == Cause::Drift { Priority::Drift } else { Priority::Commit };
+        let mut written = 0;
+        let done = execute(observer, plan, &self.intents, priority, &self.stop, |step, arn| {
+            written += 1;
+            if step.action.operation() == "RegisterTaskDefinition" {
+                memory.rolling = arn.cloned();
+            }
+            let what = What::Done {
+                service: plan.id.clone(),
+                operation: step.action.operation(),
+                cause: plan.cause,
+                effect: step.effect,
+                arn: arn.cloned(),
+            };
+            self.recorder.record(&self.environment.source, what);
+        })
+        .await;
+        if written > 0 && plan.cause == Cause::Drift {
+            memory.corrected_at = Some(Timestamp::now());
+        }
+        match done {
+            Ok(()) => {
+                memory.applied = Some(plan.digest.clone());
+                memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                (Outcome::Changed, Next::After(AFTER_WRITE))
+            }
+            Err(Stop::Waiting(_)) => (Outcome::Held, Next::After(AFTER_WRITE)),
+            Err(stop) => (Outcome::Failed, Next::Retry { class: stop.class(), why: stop.to_string() }),
+        }
+    }
+
+    fn end(
+        &self,
+        name: &ServiceName,
+        outcome: Outcome,
+        began: Instant,
+        next: Next,
+        memory: Option<Memory>,
+        results: &mpsc::UnboundedSender<Ended>,
+    ) {
+        self.recorder.metrics().reconciled(outcome, began.elapsed(), Timestamp::now());
+        let memory = memory.or_else(|| self.memory.get(name).cloned()).unwrap_or_default();
+        let service = self.environment.desired.service_id(name);
+        // Nobody takes it any more only when everything stops.
+        let _ = results.send(Ended { service, memory, next, commit: self.environment.commit.revision.clone() });
+    }
+}
+
+/// What is in sync was applied; what was never brought up before is not judged.
+fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
+    if plan.is_in_sync() {
+        memory.applied = Some(plan.digest.clone());
+        if state == Some(&Rollout::Completed) {
+            // It has been live: what happens from here on is drift, not a failed rollout.
+            memory.rolling = None;
+            memory.failed = None;
+        }
+    }
+    if memory.failed.as_ref().is_some_and(|(digest, _)| *digest != plan.digest) {
+        memory.failed = None;
+    }
+}
+
+fn quiet(state: Option<&Rollout>) -> Next {
+    match state {
+        Some(Rollout::InProgress { .. }) => Next::After(DURING_ROLLOUT),
+        Some(Rollout::Completed | Rollout::Failed { .. }) | None => Next::Interval,
+    }
+}
+
+/// What holds a plan decides when it is worth looking again.
+fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
+    let soon = plan.holds.iter().any(|hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. }));
+    match (soon, state) {
+        (true, _) | (_, Some(Rollout::InProgress { .. })) => Next::After(DURING_ROLLOUT),
+        (false, _) => Next::Interval,
+    }
+}
+
+fn lock(intents: &Mutex<Intents>) -> std::sync::MutexGuard<'_, Intents> {
+    intents.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
