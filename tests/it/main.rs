@@ -1,8 +1,9 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
-mod git_transport;
+mod deploy;
 mod equality;
+mod git_transport;
 mod reuse;
 mod tables;
 mod tidy;
