@@ -176,6 +176,12 @@ pub fn plan(planner: &mut Planner<'_>) {
         let found = diff(SECTION, shape, Managed::Whole, &desired, &comparable(&live.document, shape));
         planner.plan.same += found.same;
         if !planner.change(found.changes, |_| Effect::RollingRestart) {
+            // Tags belong to the revision, not to its content: they change without a new one.
+            let tags = planner.missing_tags(SECTION, &input.document, live);
+            if !tags.is_empty() {
+                let action = Action::Tag { target: revision_resource(running), arn: running.clone(), tags };
+                planner.step(action, Effect::NoRestart, None);
+            }
             planner.plan.task_definition = Some(running.clone());
             planner.outputs.insert(id, Output::Known(running.clone()));
             return;
