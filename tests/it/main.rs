@@ -1,8 +1,8 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
-mod git_transport;
 mod equality;
+mod git_transport;
 mod reuse;
 mod tables;
 mod tidy;

@@ -274,7 +274,8 @@ fn every_problem_code_is_reported_and_tested() {
     let (mut reported, mut tested) = (BTreeSet::new(), String::new());
     for source in &sources {
         if source.path != TABLE {
-            reported.extend(source.words().into_iter().filter(|(line, _)| !source.is_test(*line)).map(|(_, word)| word));
+            reported
+                .extend(source.words().into_iter().filter(|(line, _)| !source.is_test(*line)).map(|(_, word)| word));
         }
         let lines = source.text.lines().enumerate().filter(|(index, _)| source.is_test(index + 1));
         lines.for_each(|(_, line)| tested.extend([line, "\n"]));
@@ -285,7 +286,9 @@ fn every_problem_code_is_reported_and_tested() {
     let mut found = Found { path: TABLE.to_owned(), ..Found::default() };
     let mut codes = 0;
     for (index, line) in table.text.lines().enumerate() {
-        let Some((name, code)) = line.trim().split_once(" = \"").filter(|_| line.trim().ends_with("\";")) else { continue };
+        let Some((name, code)) = line.trim().split_once(" = \"").filter(|_| line.trim().ends_with("\";")) else {
+            continue;
+        };
         let code = code.split('"').next().unwrap_or_default();
         codes += 1;
         let named = |list: &[(&str, &str)]| list.iter().any(|(excepted, _)| *excepted == code);
@@ -380,7 +383,9 @@ impl Found {
                 continue;
             }
             for (word, instead) in words {
-                let hit = line.match_indices(word).any(|(at, _)| !word.starts_with(is_word) || !line[..at].ends_with(is_word));
+                let hit = line
+                    .match_indices(word)
+                    .any(|(at, _)| !word.starts_with(is_word) || !line[..at].ends_with(is_word));
                 if hit {
                     self.push(index + 1, format!("`{word}`: {instead}"));
                 }
@@ -646,7 +651,9 @@ fn test_lines(code: &str) -> Vec<bool> {
 fn begins_with(path: &str, name: &str) -> bool {
     match name.strip_suffix('*') {
         Some(prefix) => path.starts_with(prefix) && path.contains("::"),
-        None => path == name && name.contains("::") || path.strip_prefix(name).is_some_and(|rest| rest.starts_with("::")),
+        None => {
+            path == name && name.contains("::") || path.strip_prefix(name).is_some_and(|rest| rest.starts_with("::"))
+        }
     }
 }
 

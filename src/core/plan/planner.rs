@@ -6,7 +6,6 @@ use crate::core::desired::Declared;
 use crate::core::diff::{Change, Path, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, StepId};
-use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +57,6 @@ pub struct Planner<'p> {
 
 impl<'p> Planner<'p> {
     pub(super) fn new(inputs: &'p Inputs<'p>, declared: &'p Declared, memory: Memory) -> Self {
-        let declaration = [declared.task_definition.to_value(), declared.service.to_value()];
         let plan = ServicePlan {
             id: inputs.desired.service_id(&declared.name),
             file: declared.file.clone(),
@@ -68,7 +66,7 @@ impl<'p> Planner<'p> {
             holds: Vec::new(),
             notes: declared.not_converged.iter().map(|(section, _)| Note::NotConverged { section }).collect(),
             same: 0,
-            digest: digest(&Value::from(declaration.to_vec())),
+            digest: declared.digest.clone(),
             task_definition: None,
         };
         let (outputs, wanted) = (BTreeMap::new(), BTreeSet::new());
