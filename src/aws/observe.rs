@@ -35,14 +35,16 @@ const PAGES_MAX: usize = 100;
 /// names with every look at a service would leave nothing for anybody else.
 const NAME_BELIEVED_FOR: Duration = Duration::from_secs(60);
 
-/// What need not be read each time: content of task definition revisions, which never changes, and the ARNs behind
-/// names, for a while. Disposable. That something is absent or unreadable is never kept.
+/// How long a revision is believed. Its content never changes; its tags and its status may.
+const REVISION_BELIEVED_FOR: Duration = Duration::from_secs(600);
+
+/// What need not be read each time: task definition revisions, and the ARNs behind names, for a while. Disposable. That something is absent or unreadable is never kept.
 #[derive(Debug, Clone, Default)]
 pub struct Cache(Arc<Mutex<Cached>>);
 
 #[derive(Debug, Default)]
 struct Cached {
-    revisions: BTreeMap<Arn, Arc<Live>>,
+    revisions: BTreeMap<Arn, (Instant, Arc<Live>)>,
     names: BTreeMap<(Scope, ResourceId), (Instant, Arc<Live>)>,
 }
 
@@ -52,7 +54,13 @@ impl Cache {
     }
 
     fn revision(&self, arn: &Arn) -> Option<Arc<Live>> {
-        self.lock().revisions.get(arn).cloned()
+        let (at, live) = self.lock().revisions.get(arn).cloned()?;
+        (at.elapsed() < REVISION_BELIEVED_FOR).then_some(live)
+    }
+
+    /// A revision was changed: it is read again.
+    pub fn forget_revision(&self, arn: &Arn) {
+        self.lock().revisions.remove(arn);
     }
 
     fn keep_revision(&self, arn: Arn, live: Arc<Live>) {
@@ -60,7 +68,7 @@ impl Cache {
         if revisions.len() >= CACHED_REVISIONS_MAX {
             revisions.clear();
         }
-        revisions.insert(arn, live);
+        revisions.insert(arn, (Instant::now(), live));
     }
 
     fn name(&self, scope: &Scope, id: &ResourceId) -> Option<Arc<Live>> {

@@ -181,25 +181,37 @@ pub enum Managed<'d> {
 
 /// Compares two normalised documents.
 pub fn diff(section: &'static str, shape: Shape, managed: Managed<'_>, desired: &Value, live: &Value) -> Differences {
-    let mut walk = Walk { found: Differences::default() };
+    let mut walk = Walk { found: Differences::default(), path: Path::section(section) };
     let declared = match managed {
         Managed::Whole => None,
         Managed::Declared(declared) => Some(declared),
     };
     let whole = matches!(managed, Managed::Whole);
-    walk.node(&Path::section(section), shape, Order::Kept, whole, declared, Some(desired), Some(live));
+    walk.node(shape, Order::Kept, whole, declared, Some(desired), Some(live));
     walk.found
 }
 
 struct Walk {
     found: Differences,
+    /// Where the walk is: one path that grows and shrinks, copied only for what differs.
+    path: Path,
 }
 
 impl Walk {
-    #[allow(clippy::too_many_arguments, reason = "three documents are walked side by side")]
+    fn below(&mut self, step: Step, walk: impl FnOnce(&mut Self)) {
+        self.path.0.push(step);
+        walk(self);
+        self.path.0.pop();
+    }
+
+    fn differ(&mut self, managed: bool, desired: Option<&Value>, live: Option<&Value>) {
+        let (live, desired) = (Shown::of(live, &self.path), Shown::of(desired, &self.path));
+        let found = if managed { &mut self.found.changes } else { &mut self.found.undeclared };
+        found.push(Change { path: self.path.clone(), live, desired });
+    }
+
     fn node(
         &mut self,
-        path: &Path,
         shape: Shape,
         order: Order,
         whole: bool,
@@ -211,68 +223,64 @@ impl Walk {
         match (shape, desired, live) {
             (Shape::Struct { fields, .. }, Some(Value::Object(d)), Some(Value::Object(l))) => {
                 for field in fields {
-                    let declared = declared.and_then(|declared| declared.get(field.name));
                     let (d, l) = (d.get(field.name), l.get(field.name));
+                    let declared = declared.and_then(|declared| declared.get(field.name));
                     if d.is_some() || l.is_some() || declared.is_some() {
-                        self.node(&path.field(field.name), (field.shape)(), field.order, whole, declared, d, l);
+                        self.below(Step::Field(field.name), |walk| {
+                            walk.node((field.shape)(), field.order, whole, declared, d, l);
+                        });
                     }
                 }
             }
             (Shape::Map(value), Some(Value::Object(d)), Some(Value::Object(l))) => {
-                let mut keys: Vec<&String> = d.keys().chain(l.keys()).collect();
-                keys.sort();
-                keys.dedup();
-                for key in keys {
-                    self.node(&path.key(key), value(), Order::Kept, managed, declared, d.get(key), l.get(key));
+                for key in both(d.keys(), l.keys()) {
+                    self.below(Step::Key(key.clone()), |walk| {
+                        walk.node(value(), Order::Kept, managed, declared, d.get(key), l.get(key));
+                    });
                 }
             }
             (Shape::List(element), Some(Value::Array(d)), Some(Value::Array(l))) if managed => {
-                self.list(path, element(), order, d, l);
+                self.list(element(), order, d, l);
             }
             (_, desired, live) if desired == live => self.found.same += usize::from(managed),
-            (_, desired, live) => {
-                let (live, desired) = (Shown::of(live, path), Shown::of(desired, path));
-                let found = if managed { &mut self.found.changes } else { &mut self.found.undeclared };
-                found.push(Change { path: path.clone(), live, desired });
-            }
+            (_, desired, live) => self.differ(managed, desired, live),
         }
     }
 
-    fn list(&mut self, path: &Path, element: Shape, order: Order, desired: &[Value], live: &[Value]) {
+    fn list(&mut self, element: Shape, order: Order, desired: &[Value], live: &[Value]) {
         match order {
             Order::By(keys) => {
                 let (d, l) = (by_key(desired, keys), by_key(live, keys));
-                let mut all: Vec<&String> = d.keys().chain(l.keys()).collect();
-                all.sort();
-                all.dedup();
-                for key in all {
+                for key in both(d.keys(), l.keys()) {
                     let (d, l) = (d.get(key).copied(), l.get(key).copied());
-                    self.node(&path.key(key), element, Order::Kept, true, None, d, l);
+                    self.below(Step::Key(key.clone()), |walk| walk.node(element, Order::Kept, true, None, d, l));
                 }
             }
             Order::Set => {
-                let missing = desired.iter().filter(|v| !live.contains(v)).map(|v| (None, Some(v)));
-                let surplus = live.iter().filter(|v| !desired.contains(v)).map(|v| (Some(v), None));
-                for (l, d) in missing.chain(surplus) {
-                    let (live, desired) = (Shown::of(l, path), Shown::of(d, path));
-                    self.found.changes.push(Change { path: path.clone(), live, desired });
-                }
+                desired.iter().filter(|v| !live.contains(v)).for_each(|v| self.differ(true, Some(v), None));
+                live.iter().filter(|v| !desired.contains(v)).for_each(|v| self.differ(true, None, Some(v)));
                 self.found.same += desired.iter().filter(|v| live.contains(v)).count();
             }
             Order::Kept if desired.len() == live.len() => {
                 for (index, (d, l)) in desired.iter().zip(live).enumerate() {
-                    let path = path.key(index.to_string());
-                    self.node(&path, element, Order::Kept, true, None, Some(d), Some(l));
+                    let step = Step::Key(index.to_string());
+                    self.below(step, |walk| walk.node(element, Order::Kept, true, None, Some(d), Some(l)));
                 }
             }
             Order::Kept => {
-                let value = |items: &[Value]| Value::Array(items.to_vec());
-                let (live, desired) = (value(live), value(desired));
-                let (live, desired) = (Shown::of(Some(&live), path), Shown::of(Some(&desired), path));
-                self.found.changes.push(Change { path: path.clone(), live, desired });
+                let whole = |items: &[Value]| Value::Array(items.to_vec());
+                self.differ(true, Some(&whole(desired)), Some(&whole(live)));
             }
         }
     }
+}
+
+/// The keys of both, each once, sorted.
+fn both<'k>(a: impl Iterator<Item = &'k String>, b: impl Iterator<Item = &'k String>) -> Vec<&'k String> {
+    let mut keys: Vec<&String> = a.chain(b).collect();
+    keys.sort();
+    keys.dedup();
+    keys
 }
 
 /// Elements by key; those that share one are told apart by their position.

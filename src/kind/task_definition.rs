@@ -6,13 +6,13 @@
 use crate::core::action::{Action, Effect};
 use crate::core::diff::{Managed, diff};
 use crate::core::id::{Arn, Kind, ResourceId};
-use crate::core::normal::{Literal, Row, Rule, digest, normalise};
+use crate::core::normal::{Literal, Row, Rule, Table, digest, normalise};
 use crate::core::observed::{Facts, Live};
 use crate::core::plan::{CONTENT_TAG, Hold, Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// How many of a family's newest ACTIVE revisions are compared before a new one is registered. DescribeTaskDefinition
 /// takes one at a time; a rollback goes back further than this so rarely that a new revision is the cheaper answer.
@@ -75,6 +75,9 @@ pub const ROWS: &[Row] = &[
     within("proxyConfiguration.type", Literal::Text("APPMESH")),
 ];
 
+/// [`ROWS`], arranged.
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(ROWS));
+
 /// The one form of a task definition: without tags, which belong to the revision and not to its content.
 pub fn comparable(document: &Value, shape: Shape) -> Value {
     let mut document = document.clone();
@@ -88,7 +91,7 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     }
     host_ports(&mut document);
     swappiness(&mut document);
-    normalise(&document, shape, ROWS)
+    normalise(&document, shape, &TABLE)
 }
 
 /// `hostPort` left out: the container's port under awsvpc and host, 0 (a dynamic port) under bridge (PortMapping).
@@ -176,6 +179,12 @@ pub fn plan(planner: &mut Planner<'_>) {
         let found = diff(SECTION, shape, Managed::Whole, &desired, &comparable(&live.document, shape));
         planner.plan.same += found.same;
         if !planner.change(found.changes, |_| Effect::RollingRestart) {
+            // Tags belong to the revision, not to its content: they change without a new one.
+            let tags = planner.missing_tags(SECTION, &input.document, live);
+            if !tags.is_empty() {
+                let action = Action::Tag { target: revision_resource(running), arn: running.clone(), tags };
+                planner.step(action, Effect::NoRestart, None);
+            }
             planner.plan.task_definition = Some(running.clone());
             planner.outputs.insert(id, Output::Known(running.clone()));
             return;

@@ -2,7 +2,7 @@
 
 use driftless::aws::tables;
 use driftless::core::diff::{Managed, diff};
-use driftless::core::normal::{Literal, Row, Rule, normalise};
+use driftless::core::normal::{Literal, Row, Rule, Table as Rules, normalise};
 use driftless::core::shape::{Order, Shape};
 use driftless::kind::{service, task_definition};
 use serde_json::{Map, Value, json};
@@ -275,10 +275,10 @@ fn the_order_of_sets_does_not_matter_and_that_of_lists_does() {
     for shape in all {
         let mut found = Vec::new();
         lists(shape, Order::Kept, "", 0, &mut found);
-        let straight = normalise(&full(shape, "", None, 0, 0), shape, &[]);
-        assert!(normalise(&straight, shape, &[]) == straight, "normalise is idempotent");
+        let straight = normalise(&full(shape, "", None, 0, 0), shape, &Rules::default());
+        assert!(normalise(&straight, shape, &Rules::default()) == straight, "normalise is idempotent");
         for (path, order) in found {
-            let turned = normalise(&full(shape, "", Some(&path), 0, 0), shape, &[]);
+            let turned = normalise(&full(shape, "", Some(&path), 0, 0), shape, &Rules::default());
             match order {
                 Order::Kept => {
                     assert!(turned != straight, "{path} keeps its order");

@@ -57,6 +57,8 @@ pub struct Declared {
     pub family: String,
     /// CreateService's input without cluster, serviceName and taskDefinition.
     pub service: Node,
+    /// SHA-256 of both documents: it changes when what is declared does.
+    pub digest: String,
     /// Whether the service may run another family than the live one does.
     pub allow_family_change: bool,
     /// Whether another service may run the same family.

@@ -7,8 +7,10 @@ use crate::core::document::check::{duration, expected};
 use crate::core::document::merge::merge_sections;
 use crate::core::document::{Node, Place, Tree};
 use crate::core::id::{RepoPath, ServiceName};
+use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
 use crate::core::shape::Shapes;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -106,6 +108,7 @@ impl Service<'_> {
         Some(Declared {
             name,
             file: path.clone(),
+            digest: digest(&Value::Array(vec![task_definition.to_value(), service.to_value()])),
             family,
             task_definition,
             service,

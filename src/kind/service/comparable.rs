@@ -1,10 +1,11 @@
 //! The one form of a service: what AWS fills in, and what DescribeServices calls differently from CreateService.
 
 use crate::core::id::last_part;
-use crate::core::normal::{Literal, Row, Rule, digest, normalise};
+use crate::core::normal::{Literal, Row, Rule, Table, digest, normalise};
 use crate::core::observed::Live;
 use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
 
 const fn always(path: &'static str, literal: Literal) -> Row {
     Row { path, rule: Rule::Always(literal) }
@@ -82,6 +83,9 @@ pub(super) const NOT_READABLE: &[&str] = &["gatewayConnectors", "monitoring"];
 /// Identity, and what is compared elsewhere.
 pub(super) const NOT_COMPARED: &[&str] = &["cluster", "serviceName", "taskDefinition", "clientToken", "tags"];
 
+/// [`ROWS`], arranged.
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(ROWS));
+
 /// The one form of a service in CreateService's names.
 pub fn comparable(document: &Value, shape: Shape) -> Value {
     let mut document = document.clone();
@@ -102,7 +106,7 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     if map.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(|items| !items.is_empty()) {
         map.remove("launchType");
     }
-    normalise(&document, shape, ROWS)
+    normalise(&document, shape, &TABLE)
 }
 
 /// "REPLICA: 200 and 100; DAEMON: 100 and 0" (DeploymentConfiguration, maximumPercent and minimumHealthyPercent).

@@ -337,20 +337,7 @@ fn laid_over(base: &Value, over: &Value) -> Value {
 
 /// Declared tags that are missing or different; and, when anything is written, from which declaration.
 fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
-    let text = |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let declared = written.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let mut tags: BTreeMap<String, String> = declared
-        .map(|tag| (text(tag, "key"), text(tag, "value")))
-        .filter(|(key, value)| live.tags.get(key) != Some(value))
-        .collect();
-    let path = crate::core::diff::Path::section(SECTION).field("tags");
-    let changes: Vec<Change> = tags
-        .iter()
-        .map(|(key, value)| {
-            crate::core::diff::change(path.key(key.as_str()), live.tags.get(key).map(String::as_str), Some(value))
-        })
-        .collect();
-    planner.change(changes, |_| Effect::NoRestart);
+    let mut tags = planner.missing_tags(SECTION, written, live);
     if tags.is_empty() && planner.plan.steps.is_empty() {
         return;
     }
@@ -358,7 +345,6 @@ fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
     tags.insert(APPLIED_TAG.into(), planner.applied_tag());
     tags.retain(|key, value| live.tags.get(key) != Some(value));
     if !tags.is_empty() {
-        let action = Action::TagService { service: planner.declared.name.clone(), arn, tags };
-        planner.step(action, Effect::NoRestart, None);
+        planner.step(Action::Tag { target: planner.service_resource(), arn, tags }, Effect::NoRestart, None);
     }
 }
