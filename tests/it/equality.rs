@@ -207,7 +207,7 @@ fn what_is_not_the_same_stays_apart() {
 /// A full document of a shape with two different elements in every list; `twist` says which list is turned round.
 fn full(shape: Shape, path: &str, twist: Option<&str>, depth: usize, seed: usize) -> Value {
     match shape {
-        Shape::Boolean => (seed % 2 == 0).into(),
+        Shape::Boolean => seed.is_multiple_of(2).into(),
         Shape::Integer | Shape::Long => (seed + 3).into(),
         Shape::Number => (seed as f64 + 0.5).into(),
         Shape::Text | Shape::Duration => format!("text {seed}").into(),
