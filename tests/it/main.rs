@@ -1,6 +1,7 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
+mod deploy;
 mod equality;
 mod git_transport;
 mod reuse;
