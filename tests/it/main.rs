@@ -1,4 +1,5 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
+mod proxy;
 mod tables;
