@@ -2,4 +2,5 @@
 mod calls;
 mod cases;
 mod proxy;
+mod reading;
 mod tables;
