@@ -1,4 +1,6 @@
 //! ONE integration binary.
 mod calls;
 mod cases;
+mod converge;
+mod support;
 mod tables;
