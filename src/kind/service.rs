@@ -465,7 +465,8 @@ fn laid_over(base: &Value, over: &Value) -> Value {
     }
 }
 
-/// Declared tags that are missing or different; and, when anything is written, from which declaration.
+/// Declared tags that are missing or different; and, when anything is written, from which declaration. A service that
+/// carries that tag with another declaration was updated by a plan that did not come to its end: it is tagged, too.
 fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
     let text = |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let declared = written.get("tags").and_then(Value::as_array).into_iter().flatten();
@@ -481,7 +482,8 @@ fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
         })
         .collect();
     planner.change(changes, |_| Effect::NoRestart);
-    if tags.is_empty() && planner.plan.steps.is_empty() {
+    let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
+    if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
     let Some(arn) = live.arn.clone() else { return };

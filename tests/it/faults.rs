@@ -2,7 +2,7 @@
 //! Promises R2, R3, R10, R11, R17, R21, R22.
 
 use crate::proxy::{Fault, Proxy, Rule};
-use crate::support::small::{self, IMAGE, NEXT_IMAGE, behind_proxy, end_state, file, live_service, revisions, table};
+use crate::support::small::{self, IMAGE, NEXT_IMAGE, applied_tag, behind_proxy, end_state, file, live_service, revisions, running_definition, table};
 use crate::support::{Account, Daemon, Repository};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -50,10 +50,12 @@ fn reference(account: &Account) -> Value {
 fn two_commits(account: &Account, repository: &Repository, daemon: &Daemon, name: &str, between: impl FnOnce()) {
     let first = repository.git(&["rev-parse", "HEAD"]);
     honest_wait(account, daemon, name, &first, IMAGE);
+    let tag = applied_tag(account, name);
     between();
     repository.edit(&file(name), IMAGE, NEXT_IMAGE);
     let second = repository.commit("The next image");
     honest_wait(account, daemon, name, &second, NEXT_IMAGE);
+    daemon.until("the tag is of the second declaration", || applied_tag(account, name) != tag);
 }
 
 /// Waits until the service is shown as live on `commit`; when it is shown so, it must be true.
@@ -62,11 +64,10 @@ fn honest_wait(account: &Account, daemon: &Daemon, name: &str, commit: &str, ima
     let shown = |status: &Value| status["state"] == "live" && status["commit"]["revision"] == commit;
     daemon.wait(&format!("{name} is live on {image}"), |status| shown(status.service(name)));
     let service = live_service(account, name);
-    let arn = service["taskDefinition"].as_str().unwrap();
-    let definition = account.aws(&["ecs", "describe-task-definition", "--task-definition", arn]);
+    let definition = running_definition(account, name);
     let deployments = service["deployments"].as_array().unwrap();
     let log = daemon.log();
-    assert_eq!(definition["taskDefinition"]["containerDefinitions"][0]["image"], image, "{name} is shown as live\n{log}");
+    assert_eq!(definition["containerDefinitions"][0]["image"], image, "{name} is shown as live\n{log}");
     assert_eq!((deployments.len(), &deployments[0]["rolloutState"]), (1, &"COMPLETED".into()), "{name}: {service:#}\n{log}");
     assert_eq!(service["runningCount"], service["desiredCount"], "{name}: {service:#}\n{log}");
 }

@@ -3,8 +3,11 @@
 
 use super::{Account, Options, Repository};
 use crate::proxy::Proxy;
+use driftless::core::plan::APPLIED_TAG;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 
 /// environment.yaml.
@@ -63,27 +66,61 @@ pub fn behind_proxy(account: &Account) -> (Proxy, Options) {
     (proxy, Options { env, ..Options::default() })
 }
 
+/// Asks ECS itself, past every proxy. The CLI does the same, and takes a second of a processor for it.
+#[track_caller]
+pub fn ecs(account: &Account, operation: &str, input: &Value) -> Value {
+    let address = account.env()["AWS_ENDPOINT_URL_ECS"].trim_start_matches("http://").to_owned();
+    let (body, who) = (input.to_string(), &account.env()["AWS_ACCESS_KEY_ID"]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-amz-json-1.1\r\n\
+         X-Amz-Target: AmazonEC2ContainerServiceV20141113.{operation}\r\nUser-Agent: aws-cli/tests\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={who}/20260101/us-east-1/ecs/aws4_request, Signature=0\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.lines().next().unwrap().contains(" 200"), "{operation}: {answer}");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
 /// A service as AWS has it.
 pub fn live_service(account: &Account, name: &str) -> Value {
-    account.aws(&["ecs", "describe-services", "--cluster", "small", "--services", name])["services"][0].clone()
+    let input = json!({ "cluster": "small", "services": [name], "include": ["TAGS"] });
+    ecs(account, "DescribeServices", &input)["services"][0].clone()
+}
+
+/// The revision that a service is set to run.
+pub fn running_definition(account: &Account, name: &str) -> Value {
+    let arn = live_service(account, name)["taskDefinition"].clone();
+    ecs(account, "DescribeTaskDefinition", &json!({ "taskDefinition": arn }))["taskDefinition"].clone()
+}
+
+/// The declaration that the service says it was brought up to date from.
+pub fn applied_tag(account: &Account, name: &str) -> String {
+    let service = live_service(account, name);
+    let tag = service["tags"].as_array().into_iter().flatten().find(|tag| tag["key"] == APPLIED_TAG);
+    tag.and_then(|tag| tag["value"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// The ACTIVE revisions of a family.
 pub fn revisions(account: &Account, family: &str) -> usize {
-    let listed = account.aws(&["ecs", "list-task-definitions", "--family-prefix", family, "--status", "ACTIVE"]);
+    let listed = ecs(account, "ListTaskDefinitions", &json!({ "familyPrefix": family, "status": "ACTIVE" }));
     listed["taskDefinitionArns"].as_array().map_or(0, Vec::len)
 }
 
 /// What a service has come to, without what differs from run to run: two rows of a table that meant the same are equal.
 pub fn end_state(account: &Account, name: &str) -> Value {
-    let mut service = live_service(account, name);
-    let arn = service["taskDefinition"].as_str().unwrap_or_default().to_owned();
-    let mut definition = account.aws(&["ecs", "describe-task-definition", "--task-definition", &arn])["taskDefinition"].clone();
+    let (mut service, mut definition) = (live_service(account, name), running_definition(account, name));
     let drop = |value: &mut Value, keys: &[&str]| {
         let map = value.as_object_mut().unwrap_or_else(|| panic!("{name} is not there"));
         keys.iter().for_each(|key| drop(map.remove(*key)));
     };
-    let moving = ["events", "deployments", "createdAt", "taskDefinition", "currentServiceDeployment", "currentServiceRevisions"];
+    let moving = ["events", "deployments", "createdAt", "taskDefinition", "tags", "currentServiceDeployment", "currentServiceRevisions"];
     drop(&mut service, &moving);
     drop(&mut definition, &["taskDefinitionArn", "revision", "registeredAt"]);
     let text = json!({ "service": service, "taskDefinition": definition }).to_string().replace(name, "NAME");
