@@ -2,6 +2,7 @@
 mod calls;
 mod cases;
 mod converge;
+mod crash;
 mod faults;
 mod proxy;
 mod reading;
