@@ -164,17 +164,22 @@ fn walk(value: &Value, shape: Shape, order: Order, table: Option<&Table>) -> Opt
     }
 }
 
-fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
+/// The elements in the one order of their list.
+pub fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
     match order {
-        Order::Kept => {}
+        Order::Kept => items,
         Order::Set => {
             items.sort_by_cached_key(canonical);
             items.dedup();
+            items
         }
-        // Elements that share a key (AWS refuses most of them) have one order all the same.
-        Order::By(keys) => items.sort_by_cached_key(|item| (key(item, keys), canonical(item))),
+        Order::By(keys) => {
+            let mut keyed: Vec<(String, Value)> = items.into_iter().map(|item| (key(&item, keys), item)).collect();
+            // Elements that share a key (AWS refuses most of them) have one order all the same.
+            keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| canonical(&a.1).cmp(&canonical(&b.1))));
+            keyed.into_iter().map(|(_, item)| item).collect()
+        }
     }
-    items
 }
 
 /// What tells an element of a keyed list apart, for sorting and for people.

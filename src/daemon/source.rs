@@ -50,7 +50,7 @@ struct Seen {
 struct Look {
     commit: Commit,
     rewound: bool,
-    /// `None` when the commit is the one that was read last.
+    /// `None` when the commit is the one that was read last, and has the same tag.
     reading: Option<Reading>,
 }
 
@@ -171,10 +171,11 @@ fn look(
     seen: Option<&Seen>,
 ) -> Result<Look, git::Error> {
     let tip = git::fetch(source, state, FETCH_LIMIT)?;
-    if let Some(seen) = seen.filter(|seen| seen.commit.revision == tip.revision) {
-        return Ok(Look { commit: seen.commit.clone(), rewound: false, reading: None });
-    }
     let commit = git::commit_info(&tip.mirror, &tip.revision, tip.branch.as_deref())?;
+    // The whole of it, not the revision alone: documents may say `git.tag`, and a tag may come after its commit.
+    if seen.is_some_and(|seen| seen.commit == commit) {
+        return Ok(Look { commit, rewound: false, reading: None });
+    }
     let rewound = match seen {
         None => false,
         Some(seen) => match git::relation(&tip.mirror, &seen.commit.revision, &tip.revision)? {

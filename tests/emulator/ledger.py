@@ -36,6 +36,7 @@ def record(
         "account": account,
         "region": region,
         "status": status,
+        "client": user_agent,
         "input": request,
     }
     line = json.dumps(entry, default=str, ensure_ascii=False) + "\n"

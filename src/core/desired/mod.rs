@@ -13,6 +13,7 @@ pub mod own;
 mod sections;
 mod service;
 mod task_definition;
+mod task_rules;
 
 use super::document::{Node, Place};
 use super::id::{RepoPath, ServiceId, ServiceName};

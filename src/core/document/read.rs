@@ -77,7 +77,28 @@ fn syntax(file: &RepoPath, error: &serde_saphyr::Error) -> Problem {
     };
     // The parser appends its own "at line 3, column 5": the place says that already.
     let end = text.find(" at line ").or_else(|| text.find("\n -->")).unwrap_or(text.len());
-    Problem::error(code, &place, text[..end].trim().trim_end_matches('.').to_owned())
+    Problem::error(code, &place, plain(text[..end].trim().trim_end_matches('.')))
+}
+
+/// The parser's words for programmers, and words for people who write files.
+const WORDS: &[(&str, &str)] = &[
+    (", set DuplicateKeyPolicy in Options if acceptable", ""),
+    (
+        "multiple YAML documents detected; use from_str_multiple or from_str_multiple_with_options",
+        "a file holds one document, and here a second one begins",
+    ),
+    ("recursive references require weak recursion types", "an anchor holds an alias of itself"),
+    ("rejected by the configured policy", "cannot be written in JSON, which AWS is sent"),
+];
+
+fn plain(text: &str) -> String {
+    if text.starts_with("budget breached: Nodes") {
+        return format!("more than {NODES_MAX} values in one file, aliases counted as often as they are used");
+    }
+    if text.starts_with("recursion limit") || text.starts_with("budget breached: Depth") {
+        return format!("nested deeper than {DEPTH_MAX} levels");
+    }
+    WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 fn place(file: &RepoPath, location: &Location) -> Place {

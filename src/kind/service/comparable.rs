@@ -88,8 +88,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(ROWS));
 
 /// The one form of a service in CreateService's names.
 pub fn comparable(document: &Value, shape: Shape) -> Value {
-    let mut document = document.clone();
-    let Value::Object(map) = &mut document else { return document };
+    let mut normal = normalise(document, shape, &TABLE);
+    let Value::Object(map) = &mut normal else { return normal };
     for field in NOT_COMPARED.iter().chain(NOT_READABLE) {
         map.remove(*field);
     }
@@ -103,19 +103,15 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     let daemon = map.get("schedulingStrategy") == Some(&json!("DAEMON"));
     percentages(map, daemon);
     service_connect(map);
-    if map.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(|items| !items.is_empty()) {
+    if map.contains_key("capacityProviderStrategy") {
         map.remove("launchType");
     }
-    normalise(&document, shape, &TABLE)
+    normal
 }
 
 /// "REPLICA: 200 and 100; DAEMON: 100 and 0" (DeploymentConfiguration, maximumPercent and minimumHealthyPercent).
 fn percentages(map: &mut Map<String, Value>, daemon: bool) {
-    let configuration = map.entry("deploymentConfiguration").or_insert_with(|| json!({}));
-    if configuration.is_null() {
-        *configuration = json!({});
-    }
-    if let Value::Object(configuration) = configuration {
+    if let Value::Object(configuration) = map.entry("deploymentConfiguration").or_insert_with(|| json!({})) {
         let (maximum, minimum) = if daemon { (100, 0) } else { (200, 100) };
         configuration.entry("maximumPercent").or_insert(json!(maximum));
         configuration.entry("minimumHealthyPercent").or_insert(json!(minimum));

@@ -335,10 +335,12 @@ fn laid_over(base: &Value, over: &Value) -> Value {
     }
 }
 
-/// Declared tags that are missing or different; and, when anything is written, from which declaration.
+/// Declared tags that are missing or different; and, when anything is written, from which declaration. A service that
+/// carries that tag with another declaration was updated by a plan that did not come to its end: it is tagged, too.
 fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
     let mut tags = planner.missing_tags(SECTION, written, live);
-    if tags.is_empty() && planner.plan.steps.is_empty() {
+    let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
+    if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
     let Some(arn) = live.arn.clone() else { return };

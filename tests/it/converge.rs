@@ -1,0 +1,161 @@
+//! Each example from nothing to live and on to the next commit, with every request counted.
+
+use crate::support::{Account, Daemon, Options, Repository, Writes, assert_quiet, driftless};
+use serde_json::Value;
+
+/// What AWS shows at once is seen in the pass after it; a mistake that needs several passes to show has them here.
+const QUIET_PASSES: u64 = 20;
+
+/// A release of one service of an example, as its team makes it.
+struct Release {
+    example: &'static str,
+    /// How many services the example has.
+    services: usize,
+    /// The service whose image changes.
+    service: &'static str,
+    /// The image of the new task definition, or its end.
+    image: &'static str,
+    /// Makes the commit, and gives its id.
+    commit: fn(&Repository, &Daemon) -> String,
+}
+
+#[test]
+fn a_line_in_a_file_releases_convergence_website() {
+    first_and_next(&Release {
+        example: "convergence-website",
+        services: 2,
+        service: "prod-api",
+        image: "convergence-prod-api:2.1.1",
+        commit: |repository, _| {
+            repository.edit("services/prod-api.yaml", "prod-api:2.1.0", "prod-api:2.1.1");
+            repository.commit("api: 2.1.1")
+        },
+    });
+}
+
+#[test]
+fn a_line_in_a_file_releases_phoenix() {
+    first_and_next(&Release {
+        example: "phoenix",
+        services: 2,
+        service: "phoenixKataService",
+        image: "phoenix-kata:1.1.0",
+        commit: |repository, _| {
+            repository.edit("services/phoenix-kata.yaml", "phoenix-kata:latest", "phoenix-kata:1.1.0");
+            repository.commit("kata: 1.1.0")
+        },
+    });
+}
+
+#[test]
+fn any_commit_releases_messenger() {
+    first_and_next(&Release {
+        example: "messenger",
+        services: 1,
+        service: "messenger-api",
+        image: "messenger-api:${commit}",
+        commit: |repository, _| repository.commit("Whatever it is, the image is named after it"),
+    });
+}
+
+#[test]
+fn a_tag_releases_connections() {
+    first_and_next(&Release {
+        example: "connections",
+        services: 1,
+        service: "connections",
+        image: "connections:v1.2.4",
+        commit: |repository, _| tagged(repository, "v1.2.4"),
+    });
+}
+
+#[test]
+fn a_tag_that_comes_after_its_commit_releases_windingtree() {
+    first_and_next(&Release {
+        example: "windingtree",
+        services: 1,
+        service: "playground-wt-demo-app",
+        image: "wt-demo-app:v1.2.4-playground",
+        commit: |repository, daemon| {
+            let commit = repository.commit("The next one");
+            daemon.wait("the commit is live, with the tag before it", |status| status.all_live_on(&commit));
+            repository.tag("v1.2.4");
+            commit
+        },
+    });
+}
+
+/// A commit that reaches the branch together with its tag.
+fn tagged(repository: &Repository, tag: &str) -> String {
+    repository.git(&["switch", "--quiet", "--create", "release"]);
+    let commit = repository.commit("The next one");
+    repository.tag(tag);
+    repository.git(&["branch", "--force", "main", "release"]);
+    commit
+}
+
+/// The story of every example: `apply` on an empty account, nothing left to plan, a daemon that finds nothing to do, a
+/// release of one service with one registration and one update, and quiet after it.
+fn first_and_next(release: &Release) {
+    let (account, repository) = (Account::start(release.example), Repository::of_example(release.example));
+    let folder = repository.environment();
+    let folder = folder.to_str().unwrap();
+
+    driftless(&account, &["apply", "--path", folder]).assert_status(0);
+    let made = account.writes();
+    assert_eq!(made.count("RegisterTaskDefinition"), release.services, "{}", made.text());
+    assert_eq!(made.count("CreateService"), release.services, "{}", made.text());
+    assert_eq!(made.len(), 2 * release.services, "nothing else is needed:\n{}", made.text());
+
+    driftless(&account, &["plan", "--detailed-exitcode", "--path", folder]).assert_status(0);
+    assert_eq!(account.writes().since(made.len()).text(), "", "a plan writes nothing");
+
+    let daemon = Daemon::start(&account, &repository, &Options::default());
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    daemon.wait("the daemon finds everything live", |status| status.all_live_on(&first));
+    assert_eq!(account.writes().since(made.len()).text(), "", "the daemon finds what apply left");
+
+    let commit = (release.commit)(&repository, &daemon);
+    let image = release.image.replace("${commit}", &commit);
+    let runs = |service: &Value| service["images"][0].as_str().is_some_and(|runs| runs.ends_with(&image));
+    let status = daemon.wait(&format!("{image} is live"), |status| {
+        status.all_live_on(&commit) && runs(status.service(release.service))
+    });
+    assert_released(release, &image, &account.writes().since(made.len()));
+    assert_page_says_live(&daemon, release.services, status.service(release.service), &image);
+
+    assert_quiet(&account, &daemon, QUIET_PASSES);
+    daemon.stop();
+}
+
+/// One registration with the new image, one update that carries nothing but it, and no more than a tag beside them.
+#[track_caller]
+fn assert_released(release: &Release, image: &str, writes: &Writes) {
+    let text = writes.text();
+    let [register] = writes.of("RegisterTaskDefinition")[..] else { panic!("not one registration:\n{text}") };
+    let registered = register.input["containerDefinitions"][0]["image"].as_str().unwrap_or_default();
+    assert!(registered.ends_with(image), "{registered} is not {image}");
+    let [update] = writes.of("UpdateService")[..] else { panic!("not one update:\n{text}") };
+    assert_eq!(update.input["service"], release.service);
+    assert_eq!(update.fields(), ["cluster", "service", "taskDefinition"]);
+    assert!(writes.count("TagResource") <= 1, "{text}");
+    assert_eq!(writes.len(), 2 + writes.count("TagResource"), "nothing else:\n{text}");
+    assert!(writes.0.iter().all(|write| write.status == 200), "{text}");
+}
+
+/// People and programs are told the same.
+#[track_caller]
+fn assert_page_says_live(daemon: &Daemon, services: usize, service: &Value, image: &str) {
+    let (code, page) = daemon.get("/");
+    assert_eq!(code, 200);
+    assert!(page.contains(&format!("All {services} services are live")), "{page}");
+    let (code, page) = daemon.get(&format!(
+        "/services/{}/{}",
+        service["cluster"].as_str().unwrap(),
+        service["service"].as_str().unwrap()
+    ));
+    assert_eq!(code, 200);
+    assert!(page.contains(image), "{page}");
+    assert_eq!((&service["sync"], &service["health"]), (&"in_sync".into(), &"healthy".into()));
+    assert_eq!(service["rollout"]["rollout"], "completed");
+}

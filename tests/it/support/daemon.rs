@@ -1,0 +1,227 @@
+//! `driftless run` on an account and a repository, and what it shows.
+
+use super::{Account, Repository, program};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long something may take to become true.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// The daemon promises to stop within 20 s of SIGTERM.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// What differs from the usual daemon of a test.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Variables laid over the account's: another endpoint, wrong credentials.
+    pub env: BTreeMap<String, String>,
+    /// More lines of the settings file.
+    pub settings: String,
+    /// Where the mirrors are kept: to give a second daemon the first one's. A new folder when `None`.
+    pub state: Option<std::path::PathBuf>,
+}
+
+/// A daemon that follows `env` on the branch `main` of a repository, and looks at git and AWS every second.
+pub struct Daemon {
+    child: Child,
+    address: String,
+    folder: tempfile::TempDir,
+    _stdout: BufReader<ChildStdout>,
+}
+
+/// What `/api/v1/services` answered.
+#[derive(Debug, Clone)]
+pub struct Status(pub Value);
+
+impl Status {
+    /// The services.
+    pub fn services(&self) -> &[Value] {
+        self.0["services"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// One service; null when it is not there.
+    pub fn service(&self, name: &str) -> &Value {
+        self.services().iter().find(|service| service["service"] == name).unwrap_or(&Value::Null)
+    }
+
+    /// Whether there are services, and all are in this state.
+    pub fn all(&self, state: &str) -> bool {
+        !self.services().is_empty() && self.services().iter().all(|service| service["state"] == state)
+    }
+
+    /// Whether all are live on this commit.
+    pub fn all_live_on(&self, commit: &str) -> bool {
+        self.all("live") && self.services().iter().all(|service| service["commit"]["revision"] == commit)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl Daemon {
+    /// Starts it; returns when it listens.
+    pub fn start(account: &Account, repository: &Repository, options: &Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, log) = (options.state.clone().unwrap_or(folder.path().join("state")), folder.path().join("log"));
+        let settings = format!(
+            "sources: [{{ name: test, url: {:?}, ref: {{ branch: main }}, path: env, interval: 1s, driftInterval: 1s }}]\n\
+             http: {{ listen: 127.0.0.1:0 }}\nstate: {{ path: {state:?} }}\naws: {{ share: 1.0 }}\n{}",
+            repository.path(),
+            options.settings
+        );
+        let file = folder.path().join("driftless.yaml");
+        fs::write(&file, settings).unwrap();
+        let mut child = program(account.env())
+            .envs(&options.env)
+            .env("HOME", folder.path())
+            .arg("run")
+            .arg("--config")
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let (mut stdout, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+        stdout.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).map(str::to_owned);
+        let address = address.unwrap_or_else(|| {
+            let _ = child.wait();
+            panic!("no address, but {line:?}: {}", fs::read_to_string(log).unwrap_or_default())
+        });
+        Self { child, address, folder, _stdout: stdout }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// What GET answers: the code and the body.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) =
+            answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to GET {path}: {answer:?}"));
+        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        (code.unwrap_or_else(|| panic!("GET {path}: {head}")), body.to_owned())
+    }
+
+    /// A JSON document.
+    #[track_caller]
+    pub fn json(&self, path: &str) -> Value {
+        let (code, body) = self.get(path);
+        assert_eq!(code, 200, "GET {path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// All services as the daemon sees them now.
+    pub fn status(&self) -> Status {
+        Status(self.json("/api/v1/services"))
+    }
+
+    /// The plan of one service as the daemon sees it now: changes, holds, notes.
+    pub fn plan(&self, service: &str) -> Value {
+        let cluster = self.status().service(service)["cluster"].as_str().unwrap_or_default().to_owned();
+        self.json(&format!("/api/v1/services/{cluster}/{service}/diff"))
+    }
+
+    /// Waits until `is` is true of the status, and gives that status; after a minute it panics with everything.
+    #[track_caller]
+    pub fn wait(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
+        let mut last = self.status();
+        self.until(what, || {
+            last = self.status();
+            is(&last)
+        });
+        last
+    }
+
+    /// Waits until `is` is true; after a minute it panics with the last status and the log.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
+        let until = Instant::now() + WAIT_LIMIT;
+        while !is() {
+            assert!(Instant::now() < until, "waited in vain until {what}:\n{}\n{}", self.status(), self.log());
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Passes over one service so far, all services together, whatever came of them.
+    pub fn passes(&self) -> u64 {
+        self.metric("driftless_reconciles_total")
+    }
+
+    /// The sum of a metric over all of its labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let (code, text) = self.get("/metrics");
+        assert_eq!(code, 200, "{text}");
+        let of_it = |line: &&str| line.split(['{', ' ']).next() == Some(name);
+        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+        text.lines().filter(of_it).filter_map(value).sum::<f64>() as u64
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// SIGTERM: it must end in time, and with code 0.
+    #[track_caller]
+    pub fn stop(mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "it had ended before: {}", self.log());
+        let until = Instant::now() + STOP_LIMIT;
+        let ended: ExitStatus = loop {
+            match self.child.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None => assert!(Instant::now() < until, "still there {STOP_LIMIT:?} after SIGTERM: {}", self.log()),
+            }
+            std::thread::sleep(LOOK);
+        };
+        assert_eq!(ended.code(), Some(0), "{}", self.log());
+    }
+
+    /// SIGKILL, as when the machine goes away.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for `passes` passes over every service, and proves that none of them wrote anything.
+#[track_caller]
+pub fn assert_quiet(account: &Account, daemon: &Daemon, passes: u64) {
+    let (before, began) = (account.writes().len(), daemon.passes());
+    let services = daemon.status().services().len() as u64;
+    assert!(services > 0, "no services: quiet means nothing");
+    daemon.until(&format!("{passes} passes are done"), || daemon.passes() >= began + passes * services);
+    let written = account.writes().since(before);
+    assert_eq!(written.len(), 0, "written although nothing had changed:\n{}{}", written.text(), daemon.log());
+}
