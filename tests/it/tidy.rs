@@ -559,7 +559,7 @@ fn blanked(text: &str) -> String {
             (at..chars.len()).find(|i| chars[*i] == '\n').unwrap_or(chars.len())
         } else if starts(at, "/*") {
             end_of_block_comment(&chars, at)
-        } else if chars[at] == 'r' && !after_word || starts(at, "br") && !after_word {
+        } else if !after_word && (chars[at] == 'r' || starts(at, "br")) {
             match end_of_raw_text(&chars, at) {
                 Some(end) => end,
                 None => {
