@@ -60,10 +60,10 @@ pub struct Source {
     /// The folder that holds environment.yaml; the root of the repository when left out.
     #[serde(default)]
     pub path: String,
-    /// How often git is asked. At least 5 s.
+    /// How often git is asked. At least 1 s.
     #[serde(default = "interval", deserialize_with = "duration")]
     pub interval: Duration,
-    /// How often AWS is compared although git has not changed. At least 5 s.
+    /// How often AWS is compared although git has not changed. At least 1 s.
     #[serde(default = "interval", deserialize_with = "duration")]
     pub drift_interval: Duration,
     /// Whose signatures a commit must carry. Not used by this version: refused, so that nobody relies on it.

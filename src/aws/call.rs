@@ -160,7 +160,7 @@ impl Calls {
 ///
 /// It replaces the input after the SDK filled in idempotency tokens, so an input that takes one must carry its own.
 ///
-/// ```ignore
+/// ```text
 /// let input: CreateServiceInput = decode(&document)?;
 /// client.create_service().customize().interceptor(WithInput(input)).send().await?;
 /// ```

@@ -1,4 +1,4 @@
-//! SHELL: the only room with a clock and a `select!`. It wires git, the core and AWS into a loop.
+//! SHELL: what happens when. It wires git, the core and AWS into a loop.
 //!
 //! ```text
 //!  source (one task each)          dispatcher (one task)                 pass (one task each)
