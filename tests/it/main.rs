@@ -2,5 +2,6 @@
 mod calls;
 mod cases;
 mod converge;
+mod drift;
 mod support;
 mod tables;
