@@ -3,5 +3,6 @@ mod calls;
 mod cases;
 mod converge;
 mod drift;
+mod rollout;
 mod support;
 mod tables;
