@@ -2,6 +2,7 @@
 
 use super::extends::Reader;
 use super::sections::resolve_names;
+use super::task_rules;
 use crate::core::document::check::{check, closest, expected};
 use crate::core::document::merge::merge;
 use crate::core::document::{Entry, Node, Part, Tree};
@@ -39,6 +40,8 @@ pub fn read(
     if checked.get("containerDefinitions").is_some_and(|list| list.items().is_empty()) {
         problems.push(Problem::error(problem::MISSING_FIELD, &checked.place, "a task definition needs a container"));
     }
+    problems.extend(task_rules::fargate_size(&checked));
+    problems.extend(task_rules::plain_secrets(&checked));
     checked
 }
 

@@ -102,6 +102,16 @@ impl Daemon {
         Self { child, address, folder, _stdout: stdout }
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// What GET answers: the code and the body.
     pub fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap_or_else(|error| panic!("{error}\n{}", self.log()));

@@ -15,6 +15,7 @@
 mod account;
 mod daemon;
 mod repository;
+pub mod small;
 
 pub use account::{Account, Entry, Writes};
 pub use daemon::{Daemon, Options, Status, assert_quiet};

@@ -31,6 +31,16 @@ impl Repository {
         repository
     }
 
+    /// These files below `env`, committed.
+    pub fn of_files(files: &[(&str, &str)]) -> Self {
+        let repository = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(repository.environment().join("services")).unwrap();
+        repository.git(&["init", "--quiet", "--initial-branch", "main"]);
+        files.iter().for_each(|(file, text)| repository.write(file, text));
+        repository.commit("The first one");
+        repository
+    }
+
     /// Where it is; its URL too.
     pub fn path(&self) -> &Path {
         self.folder.path()
