@@ -146,13 +146,11 @@ impl ServiceStatus {
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
             _ if failed => State::Failed,
+            // What could not be seen whole is neither fine, nor drift, nor merely pending.
             (_, Cause::Unknown) => State::Unknown,
+            _ if plan.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. })) => State::Unknown,
             (_, Cause::Drift) => State::Drifted,
             (_, Cause::Deploy | Cause::Create) => State::Pending,
-            // What could not be compared is not called fine.
-            (_, Cause::InSync) if plan.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. })) => {
-                State::Unknown
-            }
             (_, Cause::Blocked) => State::Pending,
             (_, Cause::InSync) if !plan.holds.is_empty() || self.broken => State::Pending,
             (Rollout::InProgress { .. }, Cause::InSync) => State::Deploying,
