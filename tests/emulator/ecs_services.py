@@ -30,6 +30,8 @@ from ministack.services import ecs
 
 # A deleted service is DRAINING while its tasks stop; ministack has it INACTIVE within the call.
 DRAINING_SECONDS = float(os.environ.get("DRIFTLESS_EMULATOR_DRAINING_SECONDS", "1"))
+# How long a deployment that was rolled back is still answered, from the first answer that has it.
+ROLLED_BACK_SECONDS = 5.0
 DESCRIBE_LIMIT = 10
 
 # Members of a request that ministack stores under another name, or that are no part of the service.
@@ -38,6 +40,8 @@ STORED_BY_MINISTACK = {"clientToken", "cluster", "desiredCount", "role", "servic
     "capacityProviderStrategy",
     "taskDefinition",
 }
+
+_failed_first_seen: dict[str, float] = {}  # by deployment, on time.monotonic()'s clock
 
 
 def create(request: Document) -> Document:
@@ -150,9 +154,20 @@ def view(service: Document, *, tags: bool) -> Document:
         shown["tags"] = copy.deepcopy(ecs._tags.get(service["serviceArn"], []))
     if not shown.get("networkConfiguration"):
         shown.pop("networkConfiguration", None)
+    if "deployments" in shown:
+        shown["deployments"] = [each for each in shown["deployments"] if not _rolled_back_long_ago(each)]
     for deployment in shown.get("deployments", []):
         deployment["rolloutStateReason"] = fields.rollout_reason(deployment)
     return shown
+
+
+def _rolled_back_long_ago(deployment: Document) -> bool:
+    """A deployment that was rolled back leaves DescribeServices once its tasks are gone. ministack keeps it for ever,
+    beside every later one, so that a client which waits for a single deployment would wait for ever."""
+    if deployment["status"] == "PRIMARY" or deployment.get("rolloutState") != "FAILED":
+        return False
+    seen = _failed_first_seen.setdefault(deployment["id"], time.monotonic())
+    return time.monotonic() - seen > ROLLED_BACK_SECONDS
 
 
 def _status(service: Document) -> str:

@@ -200,12 +200,6 @@ impl Daemon {
         };
         assert_eq!(ended.code(), Some(0), "{}", self.log());
     }
-
-    /// SIGKILL, as when the machine goes away.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 impl Drop for Daemon {

@@ -18,14 +18,11 @@ mod repository;
 pub mod small;
 
 pub use account::{Account, Entry, Writes};
-pub use daemon::{Daemon, Options, Status, assert_quiet};
+pub use daemon::{Daemon, Options, assert_quiet};
 pub use repository::{Repository, example};
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-
-/// The names of the examples, each a folder of `config/examples`.
-pub const EXAMPLES: [&str; 5] = ["connections", "convergence-website", "messenger", "phoenix", "windingtree"];
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
