@@ -1,4 +1,5 @@
 //! ONE integration binary.
+mod bad_input;
 mod calls;
 mod cases;
 mod converge;

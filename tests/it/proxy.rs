@@ -7,8 +7,10 @@
 //!                 +-- forwarded() <-+   what AWS really got
 //! ```
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures_util::stream;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -41,7 +43,7 @@ pub enum Fault {
     StaleAfter(Duration),
     /// Not passed on; a page of HTML with status 200.
     Html,
-    /// Passed on, and only the first half of the answer comes back.
+    /// Passed on; the connection is closed in the middle of the answer.
     Truncated,
     /// Calls back at a point of the call's way.
     At(Point, Hook),
@@ -185,16 +187,17 @@ struct Answer {
     status: u16,
     content_type: String,
     body: Bytes,
+    /// Only the first half comes through.
+    cut: bool,
 }
 
 impl Answer {
     fn new(status: u16, content_type: &str, body: String) -> Self {
-        Self { status, content_type: content_type.to_owned(), body: body.into() }
+        Self { status, content_type: content_type.to_owned(), body: body.into(), cut: false }
     }
 
-    fn halved(mut self) -> Self {
-        self.body.truncate(self.body.len() / 2);
-        self
+    fn cut(self) -> Self {
+        Self { cut: true, ..self }
     }
 }
 
@@ -312,7 +315,9 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Closes the connection without an answer.
+type Body = BoxBody<Bytes, Closed>;
+
+/// Closes the connection without an answer, or in the middle of one.
 #[derive(Debug)]
 struct Closed;
 
@@ -324,7 +329,7 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let call = Call::of(parts.uri.path(), &parts.headers, &body);
@@ -366,7 +371,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             answer
         }
         Some(Fault::Html) => Answer::new(200, "text/html", "<html><body>Service Unavailable</body></html>".into()),
-        Some(Fault::Truncated) => forward(&shared, &call, request).await?.halved(),
+        Some(Fault::Truncated) => forward(&shared, &call, request).await?.cut(),
         Some(Fault::At(point, hook)) => at(&shared, &call, request, point, hook).await?,
     };
     Ok(response(answer))
@@ -401,10 +406,16 @@ async fn at(
     }
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+fn response(answer: Answer) -> Response<Body> {
     let status = StatusCode::from_u16(answer.status).unwrap();
     let response = Response::builder().status(status).header(CONTENT_TYPE, answer.content_type);
-    response.body(Full::new(answer.body)).unwrap()
+    let body = if answer.cut {
+        let half = answer.body.slice(..answer.body.len() / 2);
+        StreamBody::new(stream::iter([Ok(Frame::data(half)), Err(Closed)])).boxed()
+    } else {
+        Full::new(answer.body).map_err(|never| match never {}).boxed()
+    };
+    response.body(body).unwrap()
 }
 
 /// Passes a call on as it is (its signature is not looked at by the emulator) and notes it.
@@ -422,6 +433,7 @@ async fn forward(shared: &Shared, call: &Call, mut request: Request<Full<Bytes>>
         status: parts.status.as_u16(),
         content_type: content_type.to_owned(),
         body: body.collect().await.map_err(|_| Closed)?.to_bytes(),
+        cut: false,
     };
     let mut state = shared.state();
     state.forwarded.push(Forwarded { call: call.clone(), status: answer.status });
