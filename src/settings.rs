@@ -169,8 +169,9 @@ impl Default for Aws {
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    crate::core::document::check::duration(&text)
-        .ok_or_else(|| serde::de::Error::custom(format!("expected a duration with its unit, as 60s or 5m, found {text:?}")))
+    crate::core::document::check::duration(&text).ok_or_else(|| {
+        serde::de::Error::custom(format!("expected a duration with its unit, as 60s or 5m, found {text:?}"))
+    })
 }
 
 impl Source {
@@ -288,7 +289,8 @@ mod tests {
         Settings::read(file.path(), env).map_err(|error| error.to_string())
     }
 
-    const SOURCE: &str = "sources: [{ name: prod, url: /srv/deploy, ref: { branch: main }, path: environments/prod }]\n";
+    const SOURCE: &str =
+        "sources: [{ name: prod, url: /srv/deploy, ref: { branch: main }, path: environments/prod }]\n";
 
     #[test]
     fn the_defaults_are_safe() {
@@ -301,7 +303,8 @@ mod tests {
 
     #[test]
     fn variables_are_laid_over_the_file() {
-        let env = [("DRIFTLESS_HTTP__LISTEN", "127.0.0.1:9"), ("DRIFTLESS_AWS__SHARE", "0.5"), ("DRIFTLESS_OTHER", "x")];
+        let env =
+            [("DRIFTLESS_HTTP__LISTEN", "127.0.0.1:9"), ("DRIFTLESS_AWS__SHARE", "0.5"), ("DRIFTLESS_OTHER", "x")];
         let settings = read(SOURCE, &env).unwrap();
         assert_eq!(settings.http.listen.port(), 9);
         assert_eq!(settings.aws.share, 0.5);

@@ -41,7 +41,7 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
             let answer = clients.calls.call(OPERATION, priority, request.send()).await?;
             Ok(answer.service().and_then(|changed| changed.service_arn()).map(Arn::from))
         }
-        Action::TagService { service: _, arn, tags } => {
+        Action::Tag { target: _, arn, tags } => {
             const OPERATION: Operation = Operation::write("ecs", "TagResource");
             let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
             let request = ecs.tag_resource().resource_arn(arn.as_str()).set_tags(Some(tags));

@@ -28,6 +28,7 @@ pub fn service(service: &Service) -> Live {
         document,
         tags: tags(service.tags()),
         facts: Facts::Service(facts),
+        ..Live::default()
     }
 }
 
@@ -52,6 +53,7 @@ pub fn task_definition(definition: &TaskDefinition, revision_tags: &[Tag]) -> Li
         document: encode(definition),
         tags: tags(revision_tags),
         facts: Facts::Revision { active: definition.status() == Some(&TaskDefinitionStatus::Active) },
+        ..Live::default()
     }
 }
 

@@ -13,7 +13,9 @@ use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// "You may specify up to 10 services to describe in a single operation" (ECS DescribeServices).
 const DESCRIBE_SERVICES_MAX: usize = 10;
@@ -29,21 +31,70 @@ const RULES_PAGE: i32 = 400;
 /// More pages than any account's quota allows: an answer that goes on is wrong (promise R23).
 const PAGES_MAX: usize = 100;
 
-/// Content of task definition revisions by ARN: immutable, so read once. Disposable.
-#[derive(Debug, Clone, Default)]
-pub struct Revisions(Arc<Mutex<BTreeMap<Arn, Arc<Live>>>>);
+/// How long the ARN behind a name is believed. All ELBv2 calls of an account share ten a second: asking for the same
+/// names with every look at a service would leave nothing for anybody else.
+const NAME_BELIEVED_FOR: Duration = Duration::from_secs(60);
 
-impl Revisions {
-    fn get(&self, arn: &Arn) -> Option<Arc<Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+/// How long a revision is believed. Its content never changes; its tags and its status may.
+const REVISION_BELIEVED_FOR: Duration = Duration::from_secs(600);
+
+/// What need not be read each time: task definition revisions, and the ARNs behind names, for a while. Disposable. That something is absent or unreadable is never kept.
+#[derive(Debug, Clone, Default)]
+pub struct Cache(Arc<Mutex<Cached>>);
+
+#[derive(Debug, Default)]
+struct Cached {
+    revisions: BTreeMap<Arn, (Instant, Arc<Live>)>,
+    names: BTreeMap<(Scope, ResourceId), (Instant, Arc<Live>)>,
+}
+
+impl Cache {
+    fn lock(&self) -> MutexGuard<'_, Cached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, arn: Arn, live: Arc<Live>) {
-        let mut revisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn revision(&self, arn: &Arn) -> Option<Arc<Live>> {
+        let (at, live) = self.lock().revisions.get(arn).cloned()?;
+        (at.elapsed() < REVISION_BELIEVED_FOR).then_some(live)
+    }
+
+    /// A revision was changed: it is read again.
+    pub fn forget_revision(&self, arn: &Arn) {
+        self.lock().revisions.remove(arn);
+    }
+
+    fn keep_revision(&self, arn: Arn, live: Arc<Live>) {
+        let revisions = &mut self.lock().revisions;
         if revisions.len() >= CACHED_REVISIONS_MAX {
             revisions.clear();
         }
-        revisions.insert(arn, live);
+        revisions.insert(arn, (Instant::now(), live));
+    }
+
+    fn name(&self, scope: &Scope, id: &ResourceId) -> Option<Arc<Live>> {
+        let (at, live) = self.lock().names.get(&(scope.clone(), id.clone())).cloned()?;
+        (at.elapsed() < NAME_BELIEVED_FOR).then_some(live)
+    }
+
+    fn keep_name(&self, scope: &Scope, id: &ResourceId, live: Arc<Live>) {
+        let names = &mut self.lock().names;
+        names.retain(|_, (at, _)| at.elapsed() < NAME_BELIEVED_FOR);
+        names.insert((scope.clone(), id.clone()), (Instant::now(), live));
+    }
+}
+
+/// Whether a look at this kind only finds out the ARN behind a name.
+fn is_name(kind: Kind) -> bool {
+    match kind {
+        Kind::Secret | Kind::Parameter | Kind::TargetGroup | Kind::ListenerRule => true,
+        Kind::Cluster
+        | Kind::ParameterValue
+        | Kind::StackOutput
+        | Kind::TaskDefinitionRevision
+        | Kind::TaskDefinitionFamily
+        | Kind::TaskDefinition
+        | Kind::Service
+        | Kind::ScalableTarget => false,
     }
 }
 
@@ -54,8 +105,8 @@ pub struct Observer {
     pub clients: Clients,
     /// Where the environment lives.
     pub scope: Scope,
-    /// Revisions that were read before.
-    pub revisions: Revisions,
+    /// What was read before.
+    pub cache: Cache,
 }
 
 impl Observer {
@@ -81,6 +132,9 @@ impl Observer {
 
     async fn one(&self, id: &ResourceId, priority: Priority) -> Observed {
         let name = &*id.name;
+        if let Some(live) = self.cache.name(&self.scope, id) {
+            return Observed::Present(live);
+        }
         let looked = match id.kind {
             Kind::Cluster => self.cluster(name, priority).await,
             Kind::Secret => self.secret(name, priority).await,
@@ -95,6 +149,9 @@ impl Observer {
             // A declared task definition has no counterpart of its own; services are read ten at a time.
             Kind::TaskDefinition | Kind::Service => Ok(None),
         };
+        if let (Ok(Some(live)), true) = (&looked, is_name(id.kind)) {
+            self.cache.keep_name(&self.scope, id, live.clone());
+        }
         observed(looked)
     }
 
@@ -144,18 +201,20 @@ impl Observer {
     async fn revision(&self, arn: &str, priority: Priority) -> Looked {
         const OPERATION: Operation = Operation::read("ecs", "DescribeTaskDefinition");
         let id = Arn::from(arn);
-        if let Some(live) = self.revisions.get(&id) {
+        if let Some(live) = self.cache.revision(&id) {
             return Ok(Some(live));
         }
-        let request = self.clients.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
+        let request =
+            self.clients.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
         let answer = match self.clients.calls.call(OPERATION, priority, request.send()).await {
             // "Unable to describe task definition." is how ECS says that there is none.
             Err(error) if error.message.contains("Unable to describe task definition") => return Ok(None),
             answer => answer?,
         };
-        let live = answer.task_definition().map(|definition| Arc::new(live::task_definition(definition, answer.tags())));
+        let live =
+            answer.task_definition().map(|definition| Arc::new(live::task_definition(definition, answer.tags())));
         if let Some(live) = &live {
-            self.revisions.keep(id, live.clone());
+            self.cache.keep_revision(id, live.clone());
         }
         Ok(live)
     }
@@ -181,7 +240,8 @@ impl Observer {
     async fn target_group(&self, name: &str, priority: Priority) -> Looked {
         const OPERATION: Operation = Operation::read("elbv2", "DescribeTargetGroups");
         let request = self.clients.elbv2.describe_target_groups().names(name);
-        let answer = absent_on(self.clients.calls.call(OPERATION, priority, request.send()).await, "TargetGroupNotFound")?;
+        let answer =
+            absent_on(self.clients.calls.call(OPERATION, priority, request.send()).await, "TargetGroupNotFound")?;
         Ok(answer.and_then(|answer| answer.target_groups().first().map(|group| named(group.target_group_arn()))))
     }
 
@@ -195,7 +255,9 @@ impl Observer {
         let (elbv2, calls) = (&self.clients.elbv2, &self.clients.calls);
         let request = elbv2.describe_load_balancers().names(balancer);
         let answer = absent_on(calls.call(BALANCERS, priority, request.send()).await, "LoadBalancerNotFound")?;
-        let Some(balancer) = answer.and_then(|answer| answer.load_balancers().first()?.load_balancer_arn().map(str::to_owned)) else {
+        let Some(balancer) =
+            answer.and_then(|answer| answer.load_balancers().first()?.load_balancer_arn().map(str::to_owned))
+        else {
             return Ok(None);
         };
         // At most 50 listeners a load balancer, fewer than a page of 400 (ELB quotas).
@@ -205,7 +267,8 @@ impl Observer {
         let Some(listener) = listener.and_then(|listener| listener.listener_arn()) else { return Ok(None) };
         let mut marker = None;
         for _ in 0..PAGES_MAX {
-            let request = elbv2.describe_rules().listener_arn(listener).page_size(RULES_PAGE).set_marker(marker.clone());
+            let request =
+                elbv2.describe_rules().listener_arn(listener).page_size(RULES_PAGE).set_marker(marker.clone());
             let answer = calls.call(RULES, priority, request.send()).await?;
             if let Some(rule) = answer.rules().iter().find(|rule| rule.priority() == Some(number)) {
                 return Ok(Some(named(rule.rule_arn())));
@@ -245,7 +308,8 @@ impl Observer {
     async fn parameter_value(&self, name: &str, priority: Priority) -> Looked {
         const OPERATION: Operation = Operation::read("ssm", "GetParameter");
         let request = self.clients.ssm.get_parameter().name(name);
-        let answer = absent_on(self.clients.calls.call(OPERATION, priority, request.send()).await, "ParameterNotFound")?;
+        let answer =
+            absent_on(self.clients.calls.call(OPERATION, priority, request.send()).await, "ParameterNotFound")?;
         let Some(parameter) = answer.and_then(|answer| answer.parameter) else { return Ok(None) };
         if parameter.r#type() == Some(&ParameterType::SecureString) {
             let message = "it is a SecureString: name it under `secrets`, its value is never read";

@@ -70,7 +70,8 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let scope = loaded.desired()?.environment.scope.clone();
     let observer = connect(&scope).await?;
     let services = loaded.services(&options.place.services)?;
-    let (first, _) = plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: true }).await?;
+    let (first, _) =
+        plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: true }).await?;
     print!("{}", first.to_text(Header { scope: &scope, commit: loaded.commit.as_ref() }));
     let broken = loaded.has_errors();
     let mut apply = Apply {
@@ -115,7 +116,8 @@ impl Apply {
         if open.is_empty() {
             return Ok(());
         }
-        let (planned, snapshot) = plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
+        let (planned, snapshot) =
+            plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
         for plan in &planned.services {
             let name = plan.id.service.clone();
             let facts = service_facts(&snapshot, &name);

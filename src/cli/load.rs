@@ -96,8 +96,7 @@ fn blocking(place: &Where) -> anyhow::Result<Loaded> {
         Some(url) => {
             let path = place.path.to_str().context("the path is not UTF-8")?;
             let root = RepoPath::new("").join(path).context("--path leaves the repository")?;
-            let auth =
-                git::Auth { ssh_key: place.ssh_key.clone(), known_hosts: None, token: place.token.clone() };
+            let auth = git::Auth { ssh_key: place.ssh_key.clone(), known_hosts: None, token: place.token.clone() };
             let branch = place.reference.clone().unwrap_or_else(|| "main".into());
             let source =
                 git::Source { url: url.clone(), reference: git::Reference::Branch(branch), path: root.clone(), auth };

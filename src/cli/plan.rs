@@ -3,7 +3,7 @@
 use super::load::{Loaded, load};
 use super::{Denied, Exit, Output, Where};
 use crate::aws::clients::Connection;
-use crate::aws::observe::{Observer, Revisions};
+use crate::aws::observe::{Cache, Observer};
 use crate::aws::pace::Priority;
 use crate::aws::tables;
 use crate::core::id::Scope;
@@ -35,7 +35,8 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     loaded.print_problems();
     let scope = loaded.desired()?.environment.scope.clone();
     let observer = connect(&scope).await?;
-    let (plan, _) = plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: false }).await?;
+    let (plan, _) =
+        plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: false }).await?;
     let header = Header { scope: &scope, commit: loaded.commit.as_ref() };
     match options.output {
         Output::Human => print!("{}", plan.to_text(header)),
@@ -55,7 +56,7 @@ pub async fn connect(scope: &Scope) -> anyhow::Result<Observer> {
         Class::Denied => anyhow::Error::new(Denied(refused.why)),
         _ => anyhow::anyhow!(refused.why),
     })?;
-    Ok(Observer { clients, scope: scope.clone(), revisions: Revisions::default() })
+    Ok(Observer { clients, scope: scope.clone(), cache: Cache::default() })
 }
 
 /// Plans the services that were asked for; gives what was read beside it.

@@ -31,7 +31,9 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         Output::Human => {
             loaded.print_problems();
             let files = reading.files_read;
-            println!("{errors} errors, {warnings} warnings: {services} services are valid ({files} files read, no AWS calls)");
+            println!(
+                "{errors} errors, {warnings} warnings: {services} services are valid ({files} files read, no AWS calls)"
+            );
         }
     }
     Ok(if loaded.has_errors() { Exit::Error } else { Exit::Ok })

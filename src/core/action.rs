@@ -35,9 +35,9 @@ pub enum Action {
         input: Input,
     },
     /// ECS TagResource: these tags are set, others stay.
-    TagService {
-        /// The service's name.
-        service: ServiceName,
+    Tag {
+        /// A service, or a revision of a task definition.
+        target: ResourceId,
         /// Its ARN.
         arn: Arn,
         /// What is set.
@@ -74,9 +74,10 @@ impl Action {
         use super::id::Kind;
         match self {
             Action::RegisterTaskDefinition { family, .. } => ResourceId::new(Kind::TaskDefinition, family.as_str()),
-            Action::CreateService { service, .. }
-            | Action::UpdateService { service, .. }
-            | Action::TagService { service, .. } => ResourceId::new(Kind::Service, service.as_str()),
+            Action::CreateService { service, .. } | Action::UpdateService { service, .. } => {
+                ResourceId::new(Kind::Service, service.as_str())
+            }
+            Action::Tag { target, .. } => target.clone(),
         }
     }
 
@@ -86,7 +87,7 @@ impl Action {
             Action::RegisterTaskDefinition { .. } => "RegisterTaskDefinition",
             Action::CreateService { .. } => "CreateService",
             Action::UpdateService { .. } => "UpdateService",
-            Action::TagService { .. } => "TagResource",
+            Action::Tag { .. } => "TagResource",
         }
     }
 
@@ -96,7 +97,7 @@ impl Action {
             Action::RegisterTaskDefinition { input, .. }
             | Action::CreateService { input, .. }
             | Action::UpdateService { input, .. } => Some(input),
-            Action::TagService { .. } => None,
+            Action::Tag { .. } => None,
         }
     }
 }
@@ -108,14 +109,15 @@ impl fmt::Display for Action {
             Action::RegisterTaskDefinition { family, input: _ } => write!(f, "register a revision of {family}"),
             Action::CreateService { service, input: _ } => write!(f, "create service {service}"),
             Action::UpdateService { service, input } => {
-                let mut fields: Vec<&str> = input.document.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+                let mut fields: Vec<&str> =
+                    input.document.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
                 fields.retain(|field| !matches!(*field, "cluster" | "service"));
                 fields.sort_unstable();
                 write!(f, "update service {service}: {}", fields.join(", "))
             }
-            Action::TagService { service, arn: _, tags } => {
+            Action::Tag { target, arn, tags } => {
                 let keys: Vec<_> = tags.keys().map(String::as_str).collect();
-                write!(f, "tag service {service}: {}", keys.join(", "))
+                write!(f, "tag {} {}: {}", target.kind.words(), arn.short(), keys.join(", "))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What differs between two normalised documents of one shape. Secrets are masked here, so that no printer can leak one.
 
 use super::normal::{canonical, key};
+use super::secret::{holds_secret, is_secret_name};
 use super::shape::{Order, Shape};
 use serde::Serialize;
 use serde_json::Value;
@@ -151,59 +152,6 @@ impl Serialize for Shown {
     }
 }
 
-/// Names under which people keep secrets.
-const SECRET_NAMES: &[&str] = &[
-    "secret", "password", "passwd", "passphrase", "token", "apikey", "api_key", "api-key", "accesskey", "access_key",
-    "private_key", "privatekey", "credential", "auth_key", "signing_key", "encryption_key", "database_url", "dsn",
-    "connection_string", "connectionstring", "webhook_url", "_pass", "_pwd", "_key",
-];
-
-/// Whether a name is one under which people keep secrets.
-pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    // Names of AWS's own fields that hold references, not secrets.
-    !matches!(name.as_str(), "secrets" | "secretoptions") && SECRET_NAMES.iter().any(|part| name.contains(part))
-}
-
-/// Whether a value has the form of a secret, at any depth.
-pub fn holds_secret(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_secret_text(text),
-        Value::Array(items) => items.iter().any(holds_secret),
-        Value::Object(map) => {
-            let named = map.get("name").or_else(|| map.get("key")).and_then(Value::as_str).is_some_and(is_secret_name);
-            (named && map.contains_key("value"))
-                || map.iter().any(|(key, value)| (value.is_string() && is_secret_name(key)) || holds_secret(value))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-fn is_secret_text(text: &str) -> bool {
-    // ARNs, image digests and paths are long, and no secrets.
-    if text.starts_with("arn:") {
-        return false;
-    }
-    let credentials_in_url = text.split_once("://").is_some_and(|(_, rest)| {
-        rest.split(['/', '?']).next().is_some_and(|host| host.split_once('@').is_some_and(|(user, _)| user.contains(':')))
-    });
-    let assigned = text.split_once('=').is_some_and(|(name, value)| {
-        !value.is_empty() && name.len() <= 64 && is_secret_name(name.trim_start_matches('-'))
-    });
-    let known_form = ["AKIA", "ASIA", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-", "eyJ"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix) && text.len() >= 16)
-        || text.contains("-----BEGIN");
-    credentials_in_url || assigned || known_form || is_random(text)
-}
-
-/// A single word of 24 or more characters that mixes cases and digits, as generated secrets do.
-fn is_random(text: &str) -> bool {
-    let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-'));
-    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().filter(|b| test(b)).count() >= 4;
-    word && text.len() >= 24 && has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
-}
-
 /// A change of one string, as a tag's.
 pub fn change(path: Path, live: Option<&str>, desired: Option<&str>) -> Change {
     let shown = |text: Option<&str>| Shown::of(text.map(Value::from).as_ref(), &path);
@@ -233,25 +181,37 @@ pub enum Managed<'d> {
 
 /// Compares two normalised documents.
 pub fn diff(section: &'static str, shape: Shape, managed: Managed<'_>, desired: &Value, live: &Value) -> Differences {
-    let mut walk = Walk { found: Differences::default() };
+    let mut walk = Walk { found: Differences::default(), path: Path::section(section) };
     let declared = match managed {
         Managed::Whole => None,
         Managed::Declared(declared) => Some(declared),
     };
     let whole = matches!(managed, Managed::Whole);
-    walk.node(&Path::section(section), shape, Order::Kept, whole, declared, Some(desired), Some(live));
+    walk.node(shape, Order::Kept, whole, declared, Some(desired), Some(live));
     walk.found
 }
 
 struct Walk {
     found: Differences,
+    /// Where the walk is: one path that grows and shrinks, copied only for what differs.
+    path: Path,
 }
 
 impl Walk {
-    #[allow(clippy::too_many_arguments, reason = "three documents are walked side by side")]
+    fn below(&mut self, step: Step, walk: impl FnOnce(&mut Self)) {
+        self.path.0.push(step);
+        walk(self);
+        self.path.0.pop();
+    }
+
+    fn differ(&mut self, managed: bool, desired: Option<&Value>, live: Option<&Value>) {
+        let (live, desired) = (Shown::of(live, &self.path), Shown::of(desired, &self.path));
+        let found = if managed { &mut self.found.changes } else { &mut self.found.undeclared };
+        found.push(Change { path: self.path.clone(), live, desired });
+    }
+
     fn node(
         &mut self,
-        path: &Path,
         shape: Shape,
         order: Order,
         whole: bool,
@@ -263,68 +223,64 @@ impl Walk {
         match (shape, desired, live) {
             (Shape::Struct { fields, .. }, Some(Value::Object(d)), Some(Value::Object(l))) => {
                 for field in fields {
-                    let declared = declared.and_then(|declared| declared.get(field.name));
                     let (d, l) = (d.get(field.name), l.get(field.name));
+                    let declared = declared.and_then(|declared| declared.get(field.name));
                     if d.is_some() || l.is_some() || declared.is_some() {
-                        self.node(&path.field(field.name), (field.shape)(), field.order, whole, declared, d, l);
+                        self.below(Step::Field(field.name), |walk| {
+                            walk.node((field.shape)(), field.order, whole, declared, d, l);
+                        });
                     }
                 }
             }
             (Shape::Map(value), Some(Value::Object(d)), Some(Value::Object(l))) => {
-                let mut keys: Vec<&String> = d.keys().chain(l.keys()).collect();
-                keys.sort();
-                keys.dedup();
-                for key in keys {
-                    self.node(&path.key(key), value(), Order::Kept, managed, declared, d.get(key), l.get(key));
+                for key in both(d.keys(), l.keys()) {
+                    self.below(Step::Key(key.clone()), |walk| {
+                        walk.node(value(), Order::Kept, managed, declared, d.get(key), l.get(key));
+                    });
                 }
             }
             (Shape::List(element), Some(Value::Array(d)), Some(Value::Array(l))) if managed => {
-                self.list(path, element(), order, d, l);
+                self.list(element(), order, d, l);
             }
             (_, desired, live) if desired == live => self.found.same += usize::from(managed),
-            (_, desired, live) => {
-                let (live, desired) = (Shown::of(live, path), Shown::of(desired, path));
-                let found = if managed { &mut self.found.changes } else { &mut self.found.undeclared };
-                found.push(Change { path: path.clone(), live, desired });
-            }
+            (_, desired, live) => self.differ(managed, desired, live),
         }
     }
 
-    fn list(&mut self, path: &Path, element: Shape, order: Order, desired: &[Value], live: &[Value]) {
+    fn list(&mut self, element: Shape, order: Order, desired: &[Value], live: &[Value]) {
         match order {
             Order::By(keys) => {
                 let (d, l) = (by_key(desired, keys), by_key(live, keys));
-                let mut all: Vec<&String> = d.keys().chain(l.keys()).collect();
-                all.sort();
-                all.dedup();
-                for key in all {
+                for key in both(d.keys(), l.keys()) {
                     let (d, l) = (d.get(key).copied(), l.get(key).copied());
-                    self.node(&path.key(key), element, Order::Kept, true, None, d, l);
+                    self.below(Step::Key(key.clone()), |walk| walk.node(element, Order::Kept, true, None, d, l));
                 }
             }
             Order::Set => {
-                let missing = desired.iter().filter(|v| !live.contains(v)).map(|v| (None, Some(v)));
-                let surplus = live.iter().filter(|v| !desired.contains(v)).map(|v| (Some(v), None));
-                for (l, d) in missing.chain(surplus) {
-                    let (live, desired) = (Shown::of(l, path), Shown::of(d, path));
-                    self.found.changes.push(Change { path: path.clone(), live, desired });
-                }
+                desired.iter().filter(|v| !live.contains(v)).for_each(|v| self.differ(true, Some(v), None));
+                live.iter().filter(|v| !desired.contains(v)).for_each(|v| self.differ(true, None, Some(v)));
                 self.found.same += desired.iter().filter(|v| live.contains(v)).count();
             }
             Order::Kept if desired.len() == live.len() => {
                 for (index, (d, l)) in desired.iter().zip(live).enumerate() {
-                    let path = path.key(index.to_string());
-                    self.node(&path, element, Order::Kept, true, None, Some(d), Some(l));
+                    let step = Step::Key(index.to_string());
+                    self.below(step, |walk| walk.node(element, Order::Kept, true, None, Some(d), Some(l)));
                 }
             }
             Order::Kept => {
-                let value = |items: &[Value]| Value::Array(items.to_vec());
-                let (live, desired) = (value(live), value(desired));
-                let (live, desired) = (Shown::of(Some(&live), path), Shown::of(Some(&desired), path));
-                self.found.changes.push(Change { path: path.clone(), live, desired });
+                let whole = |items: &[Value]| Value::Array(items.to_vec());
+                self.differ(true, Some(&whole(desired)), Some(&whole(live)));
             }
         }
     }
+}
+
+/// The keys of both, each once, sorted.
+fn both<'k>(a: impl Iterator<Item = &'k String>, b: impl Iterator<Item = &'k String>) -> Vec<&'k String> {
+    let mut keys: Vec<&String> = a.chain(b).collect();
+    keys.sort();
+    keys.dedup();
+    keys
 }
 
 /// Elements by key; those that share one are told apart by their position.

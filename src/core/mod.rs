@@ -12,6 +12,7 @@ pub mod plan;
 pub mod problem;
 pub mod retry;
 pub mod rollout;
+pub mod secret;
 pub mod shape;
 pub mod source;
 pub mod status;

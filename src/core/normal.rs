@@ -3,9 +3,9 @@
 //! `normalise` is idempotent, and it is applied to both sides before they are compared. What is filled in is a table of
 //! each kind (`kind/`), row by row with its source.
 
-use super::document::pointer;
 use super::shape::{Order, Shape};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
 
 /// What AWS makes of one field, addressed by the names of the fields on the way, as `containerDefinitions.essential`;
 /// list elements and map keys have no step of their own.
@@ -54,96 +54,132 @@ impl Literal {
     }
 }
 
-/// The one form of `value`.
-pub fn normalise(value: &Value, shape: Shape, rows: &[Row]) -> Value {
-    let root = Value::Object(Map::new());
-    let mut normal = walk(value, shape, Order::Kept, "", rows).unwrap_or(root);
-    for Row { path, rule } in rows {
-        if let Rule::Always(literal) = rule {
-            fill_always(&mut normal, path, literal.value());
-        }
-    }
-    // What was filled in takes its place in the order of sets and keys.
-    walk(&normal, shape, Order::Kept, "", rows).unwrap_or(normal)
+/// A table of rows, arranged by path, so that a document is walked once whatever the number of rows.
+#[derive(Debug, Default)]
+pub struct Table {
+    here: Vec<Rule>,
+    below: BTreeMap<&'static str, Table>,
 }
 
-fn walk(value: &Value, shape: Shape, order: Order, path: &str, rows: &[Row]) -> Option<Value> {
-    let rules = || rows.iter().filter(|row| row.path == path).map(|row| row.rule);
-    let respelt = rules().find_map(|rule| match rule {
-        Rule::Spelling(spell) => spell(value),
-        Rule::Within(_) | Rule::Always(_) | Rule::Presence => None,
-    });
+impl Table {
+    /// Arranges rows.
+    pub fn new(rows: &'static [Row]) -> Self {
+        let mut table = Self::default();
+        for Row { path, rule } in rows {
+            let node = path.split('.').fold(&mut table, |node, name| node.below.entry(name).or_default());
+            node.here.push(*rule);
+        }
+        table
+    }
+
+    fn counts(&self) -> bool {
+        self.here.iter().any(|rule| matches!(rule, Rule::Presence))
+    }
+
+    fn respelt(&self, value: &Value) -> Option<Value> {
+        self.here.iter().find_map(|rule| match rule {
+            Rule::Spelling(spell) => spell(value),
+            Rule::Within(_) | Rule::Always(_) | Rule::Presence => None,
+        })
+    }
+
+    /// What is filled in where the structure is given (`within`), and where it is not.
+    fn fill(&self, map: &mut Map<String, Value>, within: bool) {
+        for (name, below) in &self.below {
+            for rule in &below.here {
+                match rule {
+                    Rule::Within(literal) if within && !map.contains_key(*name) => {
+                        map.insert((*name).to_owned(), literal.value());
+                    }
+                    Rule::Always(literal) if !map.contains_key(*name) => {
+                        map.insert((*name).to_owned(), literal.value());
+                    }
+                    Rule::Within(_) | Rule::Always(_) | Rule::Presence | Rule::Spelling(_) => {}
+                }
+            }
+            if !map.contains_key(*name) && below.fills_always() {
+                let mut made = Map::new();
+                below.fill(&mut made, false);
+                map.insert((*name).to_owned(), Value::Object(made));
+            }
+        }
+    }
+
+    fn fills_always(&self) -> bool {
+        self.below
+            .values()
+            .any(|below| below.here.iter().any(|rule| matches!(rule, Rule::Always(_))) || below.fills_always())
+    }
+}
+
+/// The one form of `value`.
+pub fn normalise(value: &Value, shape: Shape, table: &Table) -> Value {
+    let normal = walk(value, shape, Order::Kept, Some(table));
+    normal.unwrap_or_else(|| {
+        let mut map = Map::new();
+        table.fill(&mut map, false);
+        Value::Object(map)
+    })
+}
+
+fn walk(value: &Value, shape: Shape, order: Order, table: Option<&Table>) -> Option<Value> {
+    let respelt = table.and_then(|table| table.respelt(value));
     let value = respelt.as_ref().unwrap_or(value);
-    let counts = rules().any(|rule| matches!(rule, Rule::Presence));
+    let counts = || table.is_some_and(Table::counts);
     match (shape, value) {
         (_, Value::Null) => None,
         (Shape::Struct { fields, .. } | Shape::Union { fields, .. }, Value::Object(map)) => {
-            let child = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             let mut normal = Map::new();
-            for field in fields {
-                let given = map.get(field.name);
-                let path = child(field.name);
-                let kept = given.and_then(|value| walk(value, (field.shape)(), field.order, &path, rows));
-                normal.extend(kept.map(|value| (field.name.to_owned(), value)));
+            for (name, value) in map {
+                let Some(field) = fields.iter().find(|field| field.name == name) else { continue };
+                let below = table.and_then(|table| table.below.get(field.name));
+                if let Some(value) = walk(value, (field.shape)(), field.order, below) {
+                    normal.insert(name.clone(), value);
+                }
             }
-            if normal.is_empty() && !counts && !path.is_empty() {
+            if normal.is_empty() && !counts() {
                 return None;
             }
-            for Row { path, rule } in rows {
-                let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
-                if let Rule::Within(literal) = rule
-                    && holder == path_of(&child(""))
-                {
-                    normal.entry(name.to_owned()).or_insert_with(|| literal.value());
-                }
+            if let Some(table) = table {
+                table.fill(&mut normal, true);
             }
             Some(Value::Object(normal))
         }
         (Shape::Map(element), Value::Object(map)) => {
             let entries = map.iter().map(|(key, value)| {
                 // An empty string is a value in a free-form map.
-                (key.clone(), walk(value, element(), Order::Kept, path, rows).unwrap_or_else(|| value.clone()))
+                (key.clone(), walk(value, element(), Order::Kept, table).unwrap_or_else(|| value.clone()))
             });
             let normal: Map<String, Value> = entries.collect();
-            (counts || !normal.is_empty()).then_some(Value::Object(normal))
+            (counts() || !normal.is_empty()).then_some(Value::Object(normal))
         }
         (Shape::List(element), Value::Array(items)) => {
-            let walked = items.iter().map(|v| walk(v, element(), Order::Kept, path, rows).unwrap_or_else(|| v.clone()));
+            let element = element();
+            let walked = items.iter().map(|v| walk(v, element, Order::Kept, table).unwrap_or_else(|| v.clone()));
             let normal = ordered(walked.collect(), order);
-            (counts || !normal.is_empty()).then_some(Value::Array(normal))
+            (counts() || !normal.is_empty()).then_some(Value::Array(normal))
         }
         (Shape::Number, Value::Number(number)) => Some(Value::Number(same_number(number))),
         _ => Some(value.clone()),
     }
 }
 
-/// The path of the structure whose children have this prefix.
-fn path_of(prefix: &str) -> &str {
-    prefix.strip_suffix('.').unwrap_or(prefix)
-}
-
-fn fill_always(value: &mut Value, path: &str, filled: Value) {
-    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    let Value::Object(map) = value else { return };
-    let slot = map.entry(name.to_owned());
-    match rest {
-        Some(rest) => fill_always(slot.or_insert_with(|| Value::Object(Map::new())), rest, filled),
-        None => {
-            slot.or_insert(filled);
-        }
-    }
-}
-
-fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
+/// The elements in the one order of their list.
+pub fn ordered(mut items: Vec<Value>, order: Order) -> Vec<Value> {
     match order {
-        Order::Kept => {}
+        Order::Kept => items,
         Order::Set => {
             items.sort_by_cached_key(canonical);
             items.dedup();
+            items
         }
-        Order::By(keys) => items.sort_by_cached_key(|item| key(item, keys)),
+        Order::By(keys) => {
+            let mut keyed: Vec<(String, Value)> = items.into_iter().map(|item| (key(&item, keys), item)).collect();
+            // Elements that share a key (AWS refuses most of them) have one order all the same.
+            keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| canonical(&a.1).cmp(&canonical(&b.1))));
+            keyed.into_iter().map(|(_, item)| item).collect()
+        }
     }
-    items
 }
 
 /// What tells an element of a keyed list apart, for sorting and for people.
@@ -206,20 +242,4 @@ fn write_canonical(value: &Value, out: &mut String) {
 pub fn digest(value: &Value) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(canonical(value)).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All scalar values with their JSON pointers.
-pub fn leaves(value: &Value) -> Vec<(String, &Value)> {
-    fn collect<'v>(value: &'v Value, at: &str, out: &mut Vec<(String, &'v Value)>) {
-        match value {
-            Value::Object(map) => map.iter().for_each(|(key, value)| collect(value, &pointer(at, key), out)),
-            Value::Array(items) => {
-                items.iter().enumerate().for_each(|(i, value)| collect(value, &pointer(at, &i.to_string()), out));
-            }
-            scalar => out.push((at.to_owned(), scalar)),
-        }
-    }
-    let mut out = Vec::new();
-    collect(value, "", &mut out);
-    out
 }

@@ -4,7 +4,7 @@ use super::id::{Arn, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is known of one thing.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Live {
     pub tags: BTreeMap<String, String>,
     /// What is no setting: states and counts, taken from the SDK's typed fields.
     pub facts: Facts,
+    /// The document in the one form that is compared, made when it is first asked for.
+    pub comparable: OnceLock<Value>,
 }
 
 /// What is no setting.
@@ -106,7 +108,8 @@ impl ServiceFacts {
     /// Whether a rollout is under way: more than one deployment, or one that is not completed.
     pub fn is_rolling_out(&self) -> bool {
         let moving = |d: &&Deployment| d.rollout_state.as_deref() == Some("IN_PROGRESS");
-        self.deployments.iter().any(|d| moving(&d)) || self.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1
+        self.deployments.iter().any(|d| moving(&d))
+            || self.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1
     }
 }
 

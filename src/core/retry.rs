@@ -102,9 +102,17 @@ pub fn backoff(class: Class, attempt: u32, seed: u64) -> Duration {
     // 2^20 times the smallest base is beyond every cap.
     let doubled = base.saturating_mul(1 << attempt.saturating_sub(1).min(20));
     let span = doubled.min(cap).saturating_sub(least);
-    // 53 bits of a well-mixed number: a fraction in 0..1.
-    let fraction = (mix(seed ^ mix(u64::from(attempt))) >> 11) as f64 / (1_u64 << 53) as f64;
-    least + span.mul_f64(fraction)
+    least + span.mul_f64(fraction(seed ^ mix(u64::from(attempt))))
+}
+
+/// 53 bits of a well-mixed number: a fraction in 0..1.
+fn fraction(seed: u64) -> f64 {
+    (mix(seed) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Between nine and eleven tenths of `interval`, so that what began together does not stay in step.
+pub fn jittered(interval: Duration, seed: u64) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fraction(seed))
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): neighbouring seeds give unrelated numbers.

@@ -85,11 +85,17 @@ mod tests {
             (facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2)]), "Completed"),
             // ECS says COMPLETED for a new service's first deployment while its tasks are still missing in some answers.
             (facts(1, vec![deployment("PRIMARY", 2, "COMPLETED", 1)]), "InProgress"),
-            (facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2), deployment("ACTIVE", 1, "COMPLETED", 0)]), "InProgress"),
+            (
+                facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2), deployment("ACTIVE", 1, "COMPLETED", 0)]),
+                "InProgress",
+            ),
             (facts(2, vec![deployment("PRIMARY", 2, "IN_PROGRESS", 2)]), "InProgress"),
             (facts(2, vec![deployment("PRIMARY", 2, "FAILED", 0)]), "Failed"),
             (facts(2, vec![deployment("PRIMARY", 1, "COMPLETED", 2)]), "Failed"),
-            (facts(2, vec![deployment("PRIMARY", 1, "IN_PROGRESS", 1), deployment("ACTIVE", 2, "FAILED", 0)]), "Failed"),
+            (
+                facts(2, vec![deployment("PRIMARY", 1, "IN_PROGRESS", 1), deployment("ACTIVE", 2, "FAILED", 0)]),
+                "Failed",
+            ),
         ];
         for (facts, expected) in cases {
             let found = rollout(&facts, Some(&wanted));

@@ -86,7 +86,10 @@ impl Shape {
 
     /// The field of this name among `fields`, in either spelling of the first letter.
     pub fn find<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
-        fields.iter().find(|field| field.name == name).or_else(|| fields.iter().find(|f| same_but_first_case(f.name, name)))
+        fields
+            .iter()
+            .find(|field| field.name == name)
+            .or_else(|| fields.iter().find(|f| same_but_first_case(f.name, name)))
     }
 }
 

@@ -177,7 +177,9 @@ impl ServiceStatus {
                 _ if self.broken => "its files have errors; the commit before stays in force".into(),
                 (Some(hold), _) => hold,
                 (None, Some((why, _))) => why.clone(),
-                (None, None) => plan.map(|p| format!("{} differences", p.changes.len().max(p.steps.len()))).unwrap_or_default(),
+                (None, None) => {
+                    plan.map(|p| format!("{} differences", p.changes.len().max(p.steps.len()))).unwrap_or_default()
+                }
             },
             State::Deploying => match self.tasks.as_ref().map(|tasks| &tasks.rollout) {
                 Some(Rollout::InProgress { running, desired, failed }) if *failed > 0 => {
@@ -187,7 +189,10 @@ impl ServiceStatus {
                 _ => "deploying".into(),
             },
             State::Live if self.left => "no longer in git; nothing of it is changed or deleted".into(),
-            State::Live => self.tasks.as_ref().map(|tasks| tasks.images.join(", ")).unwrap_or_default(),
+            State::Live => {
+                let runs = self.tasks.as_ref().and_then(|tasks| tasks.task_definition.as_ref());
+                runs.map(|arn| arn.short().to_owned()).unwrap_or_default()
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::aws::call::{Calls, Observer as CallObserver};
 use crate::aws::clients::{AssumeRole, Clients, Connection};
-use crate::aws::observe::{Observer, Revisions};
+use crate::aws::observe::{Cache, Observer};
 use crate::aws::pace::{Pacer, Share};
 use crate::core::id::{Arn, Region, Scope};
 use crate::core::retry::Class;
@@ -16,7 +16,7 @@ pub struct Account {
     endpoint_url: Option<String>,
     assume_role: Option<AssumeRole>,
     calls: Calls,
-    revisions: Revisions,
+    cache: Cache,
     known: Mutex<BTreeMap<Scope, Observer>>,
 }
 
@@ -40,7 +40,7 @@ impl Account {
                 external_id: role.external_id.clone().map(Into::into),
             }),
             calls: Calls::new(Pacer::new(share), observer),
-            revisions: Revisions::default(),
+            cache: Cache::default(),
             known: Mutex::default(),
         }
     }
@@ -54,7 +54,7 @@ impl Account {
         }
         let clients = Clients::connect(&self.connection(&scope.region), self.calls.clone()).await;
         verify(&clients, scope).await?;
-        let observer = Observer { clients, scope: scope.clone(), revisions: self.revisions.clone() };
+        let observer = Observer { clients, scope: scope.clone(), cache: self.cache.clone() };
         known.insert(scope.clone(), observer.clone());
         Ok(observer)
     }

@@ -1,18 +1,17 @@
 //! Who is looked at when: takes what the sources read, keeps the queue, starts passes, and takes their results.
 
 use super::account::Account;
+use super::environment::{Environment, Request};
 use super::intents::Intents;
 use super::pass::{self, Ended, Pass};
 use super::queue::Queue;
 use super::recorder::Recorder;
-use crate::core::desired::Desired;
 use crate::core::event::What;
 use crate::core::id::{ServiceId, ServiceName, SourceName};
 use crate::core::plan::Memory;
-use crate::core::retry::{Class, backoff};
-use crate::core::source::Commit;
+use crate::core::retry::{Class, backoff, jittered};
 use crate::http::Health;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,28 +28,6 @@ const BATCH_MAX: usize = 10;
 const RUNNING_MAX: usize = 40;
 /// The loop goes round at least this often, so that `/livez` can tell that it turns.
 const TURN: Duration = Duration::from_secs(1);
-
-/// One environment as git says it now.
-pub struct Environment {
-    /// The source it comes from.
-    pub source: SourceName,
-    /// The commit.
-    pub commit: Commit,
-    /// What git says.
-    pub desired: Arc<Desired>,
-    /// How often AWS is compared although git has not changed.
-    pub drift_interval: Duration,
-}
-
-/// A new commit was read.
-pub struct Request {
-    /// What it says.
-    pub environment: Arc<Environment>,
-    /// The services that are to be looked at.
-    pub services: BTreeSet<ServiceId>,
-    /// Services that left git.
-    pub gone: Vec<ServiceId>,
-}
 
 /// The loop.
 pub struct Dispatcher {
@@ -121,7 +98,8 @@ impl Dispatcher {
         }
         for service in services {
             let known = self.known.entry(service.clone());
-            let known = known.or_insert_with(|| Known { source: source.clone(), memory: Memory::default(), failures: 0 });
+            let known =
+                known.or_insert_with(|| Known { source: source.clone(), memory: Memory::default(), failures: 0 });
             // A new commit is tried at once, however often the one before failed.
             known.failures = 0;
             known.source = source.clone();
@@ -159,7 +137,8 @@ impl Dispatcher {
             batch.iter().for_each(|service| self.queue.done(service));
             return;
         };
-        let memory = |service: &ServiceId| self.known.get(service).map(|known| known.memory.clone()).unwrap_or_default();
+        let memory =
+            |service: &ServiceId| self.known.get(service).map(|known| known.memory.clone()).unwrap_or_default();
         let memory: BTreeMap<ServiceName, Memory> =
             batch.iter().map(|service| (service.service.clone(), memory(service))).collect();
         let pass = Pass {
@@ -189,11 +168,12 @@ impl Dispatcher {
             pass::Next::Interval => {
                 known.failures = 0;
                 let interval = self.environments.get(&known.source).map(|e| e.drift_interval).unwrap_or(TURN);
-                super::source::jittered(interval, seed)
+                jittered(interval, seed)
             }
             pass::Next::Retry { why, class } => {
                 known.failures = known.failures.saturating_add(1);
-                let wait = backoff(class, known.failures, seed);
+                // What keeps changing under us is not raced.
+                let wait = backoff(class, known.failures, seed).max(TURN);
                 let again_at = jiff::Timestamp::now().checked_add(wait).unwrap_or(jiff::Timestamp::MAX);
                 // A stop is no failure of the service; superseded is planned again at once.
                 if class != Class::Superseded {

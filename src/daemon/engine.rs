@@ -77,7 +77,12 @@ enum Outcome {
     Gone,
 }
 
-fn plan_one(shapes: &Shapes, task: &Task<'_>, snapshot: &Snapshot, name: &ServiceName) -> std::result::Result<Outcome, String> {
+fn plan_one(
+    shapes: &Shapes,
+    task: &Task<'_>,
+    snapshot: &Snapshot,
+    name: &ServiceName,
+) -> std::result::Result<Outcome, String> {
     let inputs = Inputs {
         desired: task.desired,
         revision: task.revision,
@@ -91,7 +96,9 @@ fn plan_one(shapes: &Shapes, task: &Task<'_>, snapshot: &Snapshot, name: &Servic
     let only = BTreeSet::from([name.clone()]);
     match catch_unwind(AssertUnwindSafe(|| plan(&inputs, Some(&only)))) {
         Ok(Planned::Wanted(wanted)) => Ok(Outcome::Wanted(wanted)),
-        Ok(Planned::Plan(mut plan)) => Ok(plan.services.pop().map_or(Outcome::Gone, |plan| Outcome::Plan(Box::new(plan)))),
+        Ok(Planned::Plan(mut plan)) => {
+            Ok(plan.services.pop().map_or(Outcome::Gone, |plan| Outcome::Plan(Box::new(plan))))
+        }
         Err(panic) => Err(format!("planning panicked: {}", panic_text(&*panic))),
     }
 }

@@ -5,6 +5,8 @@ use crate::aws::apply::apply;
 use crate::aws::call::Error;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
+use crate::aws::tables;
+use crate::core::action::Action;
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Observed, Snapshot};
@@ -94,13 +96,14 @@ async fn one(
     priority: Priority,
 ) -> Result<Option<Made>, Stop> {
     let (service, operation) = (&plan.id.service, step.action.operation());
+    let key = &step.id;
     let input = match step.action.input() {
         Some(input) => input.complete(made).map_err(|id| Stop::Superseded(format!("the {id} was not made")))?,
         None => serde_json::json!(step.action),
     };
     let written = digest(&input);
     let lock = || intents.lock().unwrap_or_else(PoisonError::into_inner);
-    match lock().known(service, operation, &written, Instant::now()) {
+    match lock().known(service, key, &written, Instant::now()) {
         Known::Nothing => {}
         // What it made is needed by the steps behind it; an update that is believed ends the pass.
         Known::Accepted(arn) if step.action.target().kind == Kind::TaskDefinition => {
@@ -112,15 +115,18 @@ async fn one(
     if let Some(against) = &step.against {
         still_as_planned(observer, against).await?;
     }
-    lock().begin(service, operation, written, Instant::now());
+    lock().begin(service, key, written, Instant::now());
     match apply(&observer.clients, &step.action, input, priority).await {
         Ok(arn) => {
-            lock().accepted(service, operation, arn.clone());
+            lock().accepted(service, key, arn.clone());
+            if let Action::Tag { arn, .. } = &step.action {
+                observer.cache.forget_revision(arn);
+            }
             Ok(Some(Made { arn, written: true }))
         }
         Err(error) => {
             if error.class() != Class::Ambiguous {
-                lock().refused(service, operation);
+                lock().refused(service, key);
             }
             Err(Stop::Refused(Box::new(error)))
         }
@@ -135,7 +141,7 @@ async fn still_as_planned(observer: &Observer, against: &Against) -> Result<(), 
         Some(Observed::Present(live)) => match &live.facts {
             Facts::Service(facts) if facts.status == "INACTIVE" => None,
             Facts::Service(_) | Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => {
-                Some(settings_digest(live))
+                Some(settings_digest(live, tables::shapes().create_service))
             }
         },
         Some(Observed::Absent) => None,

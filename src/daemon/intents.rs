@@ -1,7 +1,7 @@
 //! What was written and is not seen yet. AWS shows a write some time after it was accepted (ECS "follows an eventual
 //! consistency model"), and sometimes nobody knows whether it was accepted: neither is a reason to write twice.
 
-use crate::core::id::{Arn, ServiceName};
+use crate::core::id::{Arn, ServiceName, StepId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ const UNCLEAR_FOR: Duration = Duration::from_secs(15);
 
 /// The writes of one environment that may not be visible yet.
 #[derive(Debug, Default)]
-pub struct Intents(BTreeMap<(ServiceName, &'static str), Intent>);
+pub struct Intents(BTreeMap<(ServiceName, StepId), Intent>);
 
 #[derive(Debug, Clone)]
 struct Intent {
@@ -37,8 +37,8 @@ pub enum Known {
 
 impl Intents {
     /// What is known of writing `digest`.
-    pub fn known(&self, service: &ServiceName, operation: &'static str, digest: &str, now: Instant) -> Known {
-        let Some(intent) = self.0.get(&(service.clone(), operation)).filter(|intent| intent.digest == digest) else {
+    pub fn known(&self, service: &ServiceName, step: &StepId, digest: &str, now: Instant) -> Known {
+        let Some(intent) = self.0.get(&(service.clone(), step.clone())).filter(|intent| intent.digest == digest) else {
             return Known::Nothing;
         };
         let age = now.duration_since(intent.at);
@@ -50,20 +50,20 @@ impl Intents {
     }
 
     /// Notes a write before it is sent: from here on its outcome is unknown.
-    pub fn begin(&mut self, service: &ServiceName, operation: &'static str, digest: String, now: Instant) {
-        self.0.insert((service.clone(), operation), Intent { digest, at: now, accepted: None });
+    pub fn begin(&mut self, service: &ServiceName, step: &StepId, digest: String, now: Instant) {
+        self.0.insert((service.clone(), step.clone()), Intent { digest, at: now, accepted: None });
     }
 
     /// The write was accepted.
-    pub fn accepted(&mut self, service: &ServiceName, operation: &'static str, made: Option<Arn>) {
-        if let Some(intent) = self.0.get_mut(&(service.clone(), operation)) {
+    pub fn accepted(&mut self, service: &ServiceName, step: &StepId, made: Option<Arn>) {
+        if let Some(intent) = self.0.get_mut(&(service.clone(), step.clone())) {
             intent.accepted = Some(made);
         }
     }
 
     /// The write was refused: nothing of it exists.
-    pub fn refused(&mut self, service: &ServiceName, operation: &'static str) {
-        self.0.remove(&(service.clone(), operation));
+    pub fn refused(&mut self, service: &ServiceName, step: &StepId) {
+        self.0.remove(&(service.clone(), step.clone()));
     }
 
     /// AWS agrees with git: what was written is seen.
@@ -78,17 +78,17 @@ mod tests {
 
     #[test]
     fn a_write_is_not_sent_twice_while_its_effect_may_be_hidden() {
-        let (service, now) = (ServiceName::from("a"), Instant::now());
+        let (service, step, now) = (ServiceName::from("a"), StepId::from("UpdateService"), Instant::now());
         let after = |seconds| now + Duration::from_secs(seconds);
         let mut intents = Intents::default();
-        intents.begin(&service, "UpdateService", "1".into(), now);
-        assert_eq!(intents.known(&service, "UpdateService", "1", after(14)), Known::Unclear);
-        assert_eq!(intents.known(&service, "UpdateService", "1", after(15)), Known::Nothing);
-        assert_eq!(intents.known(&service, "UpdateService", "2", after(1)), Known::Nothing);
-        intents.accepted(&service, "UpdateService", Some("arn".into()));
-        assert_eq!(intents.known(&service, "UpdateService", "1", after(59)), Known::Accepted(Some("arn".into())));
-        assert_eq!(intents.known(&service, "UpdateService", "1", after(60)), Known::Nothing);
+        intents.begin(&service, &step, "1".into(), now);
+        assert_eq!(intents.known(&service, &step, "1", after(14)), Known::Unclear);
+        assert_eq!(intents.known(&service, &step, "1", after(15)), Known::Nothing);
+        assert_eq!(intents.known(&service, &step, "2", after(1)), Known::Nothing);
+        intents.accepted(&service, &step, Some("arn".into()));
+        assert_eq!(intents.known(&service, &step, "1", after(59)), Known::Accepted(Some("arn".into())));
+        assert_eq!(intents.known(&service, &step, "1", after(60)), Known::Nothing);
         intents.seen(&service);
-        assert_eq!(intents.known(&service, "UpdateService", "1", after(1)), Known::Nothing);
+        assert_eq!(intents.known(&service, &step, "1", after(1)), Known::Nothing);
     }
 }

@@ -11,6 +11,7 @@
 pub mod account;
 mod dispatcher;
 pub mod engine;
+mod environment;
 pub mod execute;
 mod intents;
 mod pass;

@@ -1,8 +1,8 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::dispatcher::Environment;
 use super::engine::{Task, panic_text, plan_services};
+use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
 use super::recorder::Recorder;
@@ -88,6 +88,10 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     if !failed.is_empty() {
         let (again, _) = pass.plan_with(&observer, failed, snapshot.clone()).await;
         plans.extend(again);
+    }
+    // What git no longer declares, or declares with errors, has no plan.
+    for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
+        pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);
     }
     for (name, plan) in plans {
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
@@ -193,7 +197,14 @@ impl Pass {
             Ok(plan) => Arc::new(plan),
             Err(why) => {
                 self.recorder.metrics().panicked();
-                return self.end(name, Outcome::Failed, began, Next::Retry { why, class: Class::Terminal }, None, results);
+                return self.end(
+                    name,
+                    Outcome::Failed,
+                    began,
+                    Next::Retry { why, class: Class::Terminal },
+                    None,
+                    results,
+                );
             }
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
@@ -215,9 +226,7 @@ impl Pass {
         self.recorder.record(source, What::Planned { plan: plan.clone(), tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
-            (Some(hold), _, _) => {
-                (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient })
-            }
+            (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
             (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,

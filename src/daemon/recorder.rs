@@ -57,7 +57,14 @@ fn log(event: &Event) {
                 tracing::error!(event = "problem", source, code = problem.code, "{problem}");
             }
             let (services, broken) = (services.len(), broken.len());
-            tracing::info!(event = "read", source, services, broken, problems = problems.len(), "read the desired state");
+            tracing::info!(
+                event = "read",
+                source,
+                services,
+                broken,
+                problems = problems.len(),
+                "read the desired state"
+            );
         }
         What::Started { service } => tracing::debug!(event = "started", source, %service, "looking at {service}"),
         What::Planned { plan, .. } => {

@@ -1,12 +1,12 @@
 //! Follows one source: asks git with jitter, reads the files of a new commit, and tells the dispatcher. What was read
 //! before stays in force while git is away or its files are broken.
 
-use super::dispatcher::{Environment, Request};
+use super::environment::{Environment, Request};
 use super::recorder::Recorder;
 use crate::core::desired::{self, Context, Desired, Reading};
 use crate::core::event::What;
 use crate::core::id::{Revision, ServiceId, SourceName};
-use crate::core::retry::{Class, backoff};
+use crate::core::retry::{Class, backoff, jittered};
 use crate::core::source::Commit;
 use crate::git;
 use crate::settings;
@@ -59,7 +59,7 @@ impl Follower {
     pub fn new(
         source: &settings::Source,
         state: &Path,
-            recorder: Arc<Recorder>,
+        recorder: Arc<Recorder>,
         requests: mpsc::Sender<Request>,
     ) -> anyhow::Result<Self> {
         let path = source.root().context("the path leaves the repository")?;
@@ -220,10 +220,4 @@ pub fn story(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// Between nine and eleven tenths of `interval`, so that many daemons do not ask in step.
-pub fn jittered(interval: Duration, chance: u64) -> Duration {
-    let fraction = (chance % 1000) as f64 / 1000.0;
-    interval.mul_f64(0.9 + 0.2 * fraction)
 }

@@ -40,7 +40,11 @@ pub async fn diff(State(shared): State<Shared>, Path(path): Path<(String, String
     })
 }
 
-fn with(shared: &Shared, path: &(String, String), answer: impl FnOnce(&ServiceId, &ServiceStatus) -> Response) -> Response {
+fn with(
+    shared: &Shared,
+    path: &(String, String),
+    answer: impl FnOnce(&ServiceId, &ServiceStatus) -> Response,
+) -> Response {
     let status = shared.status.borrow().clone();
     match find(&status, path) {
         Some((id, service)) => answer(id, service),
@@ -49,7 +53,10 @@ fn with(shared: &Shared, path: &(String, String), answer: impl FnOnce(&ServiceId
 }
 
 /// The service of a path.
-pub fn find<'s>(status: &'s Status, (cluster, service): &(String, String)) -> Option<(&'s ServiceId, &'s ServiceStatus)> {
+pub fn find<'s>(
+    status: &'s Status,
+    (cluster, service): &(String, String),
+) -> Option<(&'s ServiceId, &'s ServiceStatus)> {
     let id = ServiceId { cluster: cluster.as_str().into(), service: service.as_str().into() };
     status.services.get_key_value(&id)
 }

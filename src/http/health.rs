@@ -52,7 +52,8 @@ pub async fn readyz(State(shared): State<Shared>) -> Response {
             (None, None) => waiting.push(format!("source {name}: not read yet")),
             (Some(_), None) => {}
         }
-        waiting.extend(source.problems.iter().filter(|p| p.is_error()).map(|problem| format!("source {name}: {problem}")));
+        waiting
+            .extend(source.problems.iter().filter(|p| p.is_error()).map(|problem| format!("source {name}: {problem}")));
     }
     let unseen = status.services.iter().filter(|(_, service)| service.checked_at.is_none() && !service.broken);
     waiting.extend(unseen.map(|(id, service)| match &service.error {

@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,8 +59,10 @@ impl Default for Metrics {
         let registry = Registry::new_custom(Some("driftless".into()), None).unwrap_or_default();
         let r = &registry;
         let service = &["cluster", "service"];
-        let gauges = |name: &str, help: &str, labels: &[&str]| register(r, IntGaugeVec::new(Opts::new(name, help), labels));
-        let counters = |name: &str, help: &str, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
+        let gauges =
+            |name: &str, help: &str, labels: &[&str]| register(r, IntGaugeVec::new(Opts::new(name, help), labels));
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
         let histograms = |name: &str, help: &str, labels: &[&str]| {
             register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
         };
@@ -90,7 +93,11 @@ impl Default for Metrics {
             ),
             config_valid: gauges("config_valid", "1 when the desired state has no error.", &["source"]),
             panics: register(r, IntGauge::new("panics", "Passes that panicked; each was confined to its service.")),
-            aws_requests: counters("aws_requests_total", "Requests to AWS by result.", &["service", "operation", "code"]),
+            aws_requests: counters(
+                "aws_requests_total",
+                "Requests to AWS by result.",
+                &["service", "operation", "code"],
+            ),
             aws_duration: histograms("aws_request_duration_seconds", "Length of a request to AWS.", &["service"]),
             http_requests: counters("http_requests_total", "Requests answered.", &["route", "method", "code"]),
             http_duration: histograms("http_request_duration_seconds", "Length of a request.", &["route"]),
@@ -174,7 +181,12 @@ impl Metrics {
     /// The gauges of services are made anew with each scrape, so that none of a gone service stays.
     fn status(&self, status: &Status, now: Timestamp, stale_after: Duration) {
         let gauges = [
-            &self.state, &self.sync_state, &self.health_state, &self.held, &self.desired_tasks, &self.running_tasks,
+            &self.state,
+            &self.sync_state,
+            &self.health_state,
+            &self.held,
+            &self.desired_tasks,
+            &self.running_tasks,
             &self.pending_tasks,
         ];
         gauges.iter().for_each(|gauge| gauge.reset());
@@ -188,11 +200,18 @@ impl Metrics {
             let state = service.state(now, stale_after);
             one_of(&self.state, &STATES.map(|known| (known.word(), known == state)));
             let sync = service.sync(now, stale_after);
-            let known = [("in_sync", Sync::InSync), ("pending", Sync::Pending), ("drifted", Sync::Drifted), ("unknown", Sync::Unknown)];
+            let known = [
+                ("in_sync", Sync::InSync),
+                ("pending", Sync::Pending),
+                ("drifted", Sync::Drifted),
+                ("unknown", Sync::Unknown),
+            ];
             one_of(&self.sync_state, &known.map(|(word, known)| (word, known == sync)));
             let health = service.health(now, stale_after);
             let known = [
-                ("healthy", Health::Healthy), ("progressing", Health::Progressing), ("degraded", Health::Degraded),
+                ("healthy", Health::Healthy),
+                ("progressing", Health::Progressing),
+                ("degraded", Health::Degraded),
                 ("unknown", Health::Unknown),
             ];
             one_of(&self.health_state, &known.map(|(word, known)| (word, known == health)));

@@ -1,7 +1,7 @@
 //! The page, rendered here from compiled-in templates: works without JavaScript, escapes everything.
 
-use super::api::{find, problem};
 use super::Shared;
+use super::api::{find, problem};
 use crate::core::id::ServiceId;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
@@ -36,7 +36,8 @@ struct SourceRow {
     fetched: String,
     error: Option<String>,
     rewound: bool,
-    problems: Vec<String>,
+    errors: Vec<String>,
+    warnings: Vec<String>,
 }
 
 struct Row {
@@ -71,7 +72,9 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
     render(&ServicePage {
         row: row(&shared, id, service, (shared.now)()),
-        changes: strings(plan.map(|p| p.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]")).collect())),
+        changes: strings(
+            plan.map(|p| p.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]")).collect()),
+        ),
         holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
@@ -92,7 +95,11 @@ fn render(template: &impl Template) -> Response {
 /// One sentence for all.
 fn hero(rows: &[Row], sources: &[SourceRow]) -> String {
     let live = rows.iter().filter(|row| row.rank == Headline::Live).count();
-    let at = sources.first().filter(|_| sources.len() == 1).map(|source| format!(" on {}", source.commit)).unwrap_or_default();
+    let at = sources
+        .first()
+        .filter(|_| sources.len() == 1)
+        .map(|source| format!(" on {}", source.commit))
+        .unwrap_or_default();
     match rows.first() {
         None if sources.is_empty() => "Nothing was read yet".into(),
         None => "No services are declared".into(),
@@ -113,7 +120,8 @@ fn sources(status: &Status, now: Timestamp) -> Vec<SourceRow> {
         fetched: source.fetched_at.map_or_else(|| "never".into(), |at| ago(now, at)),
         error: source.error.clone(),
         rewound: source.rewound,
-        problems: source.problems.iter().map(ToString::to_string).collect(),
+        errors: source.problems.iter().filter(|p| p.is_error()).map(ToString::to_string).collect(),
+        warnings: source.problems.iter().filter(|p| !p.is_error()).map(ToString::to_string).collect(),
     });
     rows.collect()
 }

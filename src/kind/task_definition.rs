@@ -6,13 +6,13 @@
 use crate::core::action::{Action, Effect};
 use crate::core::diff::{Managed, diff};
 use crate::core::id::{Arn, Kind, ResourceId};
-use crate::core::normal::{Literal, Row, Rule, digest, normalise};
+use crate::core::normal::{Literal, Row, Rule, Table, digest, normalise, ordered};
 use crate::core::observed::{Facts, Live};
 use crate::core::plan::{CONTENT_TAG, Hold, Look, Note, Output, Planner};
-use crate::core::shape::Shape;
+use crate::core::shape::{Order, Shape};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// How many of a family's newest ACTIVE revisions are compared before a new one is registered. DescribeTaskDefinition
 /// takes one at a time; a rollback goes back further than this so rarely that a new revision is the cheaper answer.
@@ -75,10 +75,13 @@ pub const ROWS: &[Row] = &[
     within("proxyConfiguration.type", Literal::Text("APPMESH")),
 ];
 
+/// [`ROWS`], arranged.
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(ROWS));
+
 /// The one form of a task definition: without tags, which belong to the revision and not to its content.
 pub fn comparable(document: &Value, shape: Shape) -> Value {
-    let mut document = document.clone();
-    if let Value::Object(map) = &mut document {
+    let mut normal = normalise(document, shape, &TABLE);
+    if let Value::Object(map) = &mut normal {
         map.remove("tags");
         for role in ["taskRoleArn", "executionRoleArn"] {
             if map.get(role) == Some(&json!("")) {
@@ -86,9 +89,14 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
             }
         }
     }
-    host_ports(&mut document);
-    swappiness(&mut document);
-    normalise(&document, shape, ROWS)
+    host_ports(&mut normal);
+    swappiness(&mut normal);
+    normal
+}
+
+/// The one form of a live revision.
+fn live_comparable(live: &Live, shape: Shape) -> &Value {
+    live.comparable.get_or_init(|| comparable(&live.document, shape))
 }
 
 /// `hostPort` left out: the container's port under awsvpc and host, 0 (a dynamic port) under bridge (PortMapping).
@@ -96,18 +104,17 @@ fn host_ports(document: &mut Value) {
     let mode = document.get("networkMode").and_then(Value::as_str).unwrap_or("bridge");
     let same = matches!(mode, "awsvpc" | "host");
     for container in document.get_mut("containerDefinitions").and_then(Value::as_array_mut).into_iter().flatten() {
-        for mapping in container.get_mut("portMappings").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(mappings) = container.get_mut("portMappings").and_then(Value::as_array_mut) else { continue };
+        for mapping in mappings.iter_mut() {
             let Value::Object(mapping) = mapping else { continue };
-            if mapping.get("containerPortRange").is_some_and(|range| !range.is_null()) {
+            if mapping.contains_key("containerPortRange") || mapping.contains_key("hostPort") {
                 continue;
             }
-            let filled = if same { mapping.get("containerPort").cloned() } else { Some(json!(0)) };
-            let given = mapping.get("hostPort").filter(|port| !port.is_null()).cloned();
             // With awsvpc a written 0 is refused by AWS; it is left as it is.
-            if let Some(port) = given.or(filled) {
-                mapping.insert("hostPort".into(), port);
-            }
+            let filled = if same { mapping.get("containerPort").cloned() } else { Some(json!(0)) };
+            mapping.extend(filled.map(|port| ("hostPort".to_owned(), port)));
         }
+        *mappings = ordered(std::mem::take(mappings), Order::By(&["containerPort", "hostPort", "protocol"]));
     }
 }
 
@@ -173,9 +180,15 @@ pub fn plan(planner: &mut Planner<'_>) {
     let desired = comparable(&input.document, shape);
     let id = ResourceId::new(Kind::TaskDefinition, planner.declared.family.as_str());
     if let (Some(live), Some(running)) = (&live, &running) {
-        let found = diff(SECTION, shape, Managed::Whole, &desired, &comparable(&live.document, shape));
+        let found = diff(SECTION, shape, Managed::Whole, &desired, live_comparable(live, shape));
         planner.plan.same += found.same;
         if !planner.change(found.changes, |_| Effect::RollingRestart) {
+            // Tags belong to the revision, not to its content: they change without a new one.
+            let tags = planner.missing_tags(SECTION, &input.document, live);
+            if !tags.is_empty() {
+                let action = Action::Tag { target: revision_resource(running), arn: running.clone(), tags };
+                planner.step(action, Effect::NoRestart, None);
+            }
             planner.plan.task_definition = Some(running.clone());
             planner.outputs.insert(id, Output::Known(running.clone()));
             return;
@@ -255,7 +268,7 @@ fn reusable(planner: &mut Planner<'_>, desired: &Value, shape: Shape) -> Reuse {
     let (mut found, mut later) = (None, false);
     for arn in revisions.into_iter().take(REVISIONS_COMPARED_MAX) {
         match planner.look(&revision_resource(&arn)) {
-            Look::Present(live) if is_active(&live) && comparable(&live.document, shape) == *desired => {
+            Look::Present(live) if is_active(&live) && live_comparable(&live, shape) == desired => {
                 found = found.or(Some(arn));
             }
             Look::Present(_) | Look::Absent => {}

@@ -1,8 +1,8 @@
 //! Golden plans: `cases/NAME/` holds the files of a commit, `live.json` what AWS answers, and `plan.txt` what driftless
 //! makes of both. `UPDATE_GOLDEN=1 cargo test` writes `plan.txt` anew: read the difference before you commit it.
 //!
-//! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions` (with `tags` inside), `targetGroups` and
-//! `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
+//! `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
 //! absent. A first line `# ...` of `plan.txt` says what the case is about.
 
@@ -97,7 +97,10 @@ impl Account {
             Kind::TaskDefinitionRevision => {
                 let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
                 found.map_or(Observed::Absent, |definition| {
-                    present(live::task_definition(&decode(&definition).unwrap(), &[]))
+                    let mut live = live::task_definition(&decode(&definition).unwrap(), &[]);
+                    let tags = self.0.get("revisionTags").and_then(|tags| tags.get(&*id.name));
+                    live.tags = tags.map(|tags| serde_json::from_value(tags.clone()).unwrap()).unwrap_or_default();
+                    present(live)
                 })
             }
             Kind::TaskDefinitionFamily => {
@@ -136,7 +139,8 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             Planned::Plan(plan) if applied => {
                 applied = false;
                 let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
-                let remembered = digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
+                let remembered =
+                    digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
                 memory = remembered.collect();
             }
             Planned::Plan(plan) => return Some(plan),

@@ -77,7 +77,12 @@ fn end_of(mut daemon: Daemon, trap: &Trap) -> (Option<i32>, Duration) {
 }
 
 /// Brings the service to the state before the row's write, springs the trap there, and says how the daemon ended.
-fn die(account: &Account, row: Row, name: &str, signal: &'static str) -> (Repository, Proxy, Options, Option<i32>, Duration) {
+fn die(
+    account: &Account,
+    row: Row,
+    name: &str,
+    signal: &'static str,
+) -> (Repository, Proxy, Options, Option<i32>, Duration) {
     let repository = small::repository(&[name]);
     let (proxy, options) = behind_proxy(account);
     let trap = Trap::default();

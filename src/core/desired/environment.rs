@@ -49,11 +49,8 @@ pub fn read(files: &mut Cached<'_>, context: &Context<'_>, problems: &mut Vec<Pr
     variables.substitute(&mut node, &mut used, problems);
     let valid = check_scope(&node, problems);
     let text = |name: &str| node.get(name).and_then(Node::as_text);
-    let scope = Scope {
-        account: text("account")?.into(),
-        region: text("region")?.into(),
-        cluster: text("cluster")?.into(),
-    };
+    let scope =
+        Scope { account: text("account")?.into(), region: text("region")?.into(), cluster: text("cluster")?.into() };
     let load_balancers = node.entry("loadBalancers").cloned();
     if let Some(entry) = &load_balancers {
         check_load_balancers(&entry.node, context.shapes, problems);

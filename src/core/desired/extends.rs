@@ -29,7 +29,8 @@ impl Reader<'_, '_> {
             Some(text) => read_text(path, &text),
             None => {
                 let place = named_at.cloned().unwrap_or_else(|| Place::file(path.clone()));
-                let problem = Problem::error(problem::NO_FILE, &place, format!("there is no file {path} in the commit"));
+                let problem =
+                    Problem::error(problem::NO_FILE, &place, format!("there is no file {path} in the commit"));
                 Err(problem.help("the path is relative to the file that names it"))
             }
         }

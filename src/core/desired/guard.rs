@@ -64,7 +64,11 @@ fn shared_families(services: &BTreeMap<ServiceName, Arc<Declared>>) -> Vec<Probl
     }
     let shared = by_family.into_iter().filter(|(_, users)| users.len() > 1);
     let refused = shared.flat_map(|(family, users)| {
-        users.clone().into_iter().filter(|user| !user.allow_shared_family).map(move |user| (family, users.clone(), user))
+        users
+            .clone()
+            .into_iter()
+            .filter(|user| !user.allow_shared_family)
+            .map(move |user| (family, users.clone(), user))
     });
     refused.map(|(family, users, user)| {
         let others: Vec<_> = users.iter().filter(|u| u.name != user.name).map(|u| u.name.as_str()).collect();
@@ -111,7 +115,9 @@ fn reaches(services: &BTreeMap<ServiceName, Arc<Declared>>, from: &ServiceName, 
             return true;
         }
         if seen.insert(name) {
-            open.extend(services.get(name).iter().flat_map(|declared| declared.depends_on.iter().map(|(name, _)| name)));
+            open.extend(
+                services.get(name).iter().flat_map(|declared| declared.depends_on.iter().map(|(name, _)| name)),
+            );
         }
     }
     false

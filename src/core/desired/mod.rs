@@ -75,6 +75,8 @@ pub struct Declared {
     pub family: String,
     /// CreateService's input without cluster, serviceName and taskDefinition.
     pub service: Node,
+    /// SHA-256 of both documents: it changes when what is declared does.
+    pub digest: String,
     /// Whether the service may run another family than the live one does.
     pub allow_family_change: bool,
     /// Whether another service may run the same family.
@@ -218,6 +220,8 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
     reading.good.clone_from(&desired.services);
     reading.problems.extend(problems);
     reading.problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
+    // What the environment's defaults say is found once in each service.
+    reading.problems.dedup_by(|a, b| (&a.place, a.code, &a.message) == (&b.place, b.code, &b.message) && !a.is_error());
     reading.files_read = cache.texts.len();
     reading.desired = Some(Arc::new(desired));
     reading

@@ -1,14 +1,15 @@
 //! The sections of a service file that hold AWS inputs: names become references, and everything is checked.
 
 use super::own;
-use crate::core::document::check::{Beside, check, check_with, expected};
+use crate::core::document::check::{Beside, check, check_with, expected, missing};
 use crate::core::document::{Entry, Node, Part, Place, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, Scope};
 use crate::core::problem::{self, Problem};
 use crate::core::shape::{Shape, Shapes};
 
 /// Keys of ours that stand for an ARN of AWS's, and what they name.
-const ALIASES: &[(&str, &str)] = &[("targetGroup", "targetGroupArn"), ("alternateTargetGroup", "alternateTargetGroupArn")];
+const ALIASES: &[(&str, &str)] =
+    &[("targetGroup", "targetGroupArn"), ("alternateTargetGroup", "alternateTargetGroupArn")];
 
 /// Names of target groups become references, under AWS's own key.
 pub fn with_references(node: &Node) -> Node {
@@ -44,11 +45,10 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
             for Entry { key, node, .. } in entries {
                 match (key.as_str(), node.as_text()) {
                     (_, None) => resolve_names(node, scope, problems),
-                    (key, Some(text)) if Arn::is_arn(text) => {
-                        if holds_arn(key) {
-                            problems.extend(foreign(&Arn::from(text), &node.place, scope));
-                        }
+                    (key, Some(text)) if Arn::is_arn(text) && holds_arn(key) => {
+                        problems.extend(foreign(&Arn::from(text), &node.place, scope));
                     }
+                    (_, Some(text)) if Arn::is_arn(text) => {}
                     ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role", Some(name)) if !name.is_empty() => {
                         let arn = format!("arn:{}:iam::{}:role/{name}", scope.partition(), scope.account);
                         node.tree = Tree::Text(arn);
@@ -56,7 +56,9 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
                     ("productionListenerRule" | "testListenerRule", Some(name)) if !name.is_empty() => {
                         match listener_rule(name) {
                             Some(id) => node.tree = Tree::Template(vec![Part::Arn(id)]),
-                            None => problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT/PRIORITY as web:443/10")),
+                            None => {
+                                problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT/PRIORITY as web:443/10"))
+                            }
                         }
                     }
                     ("valueFrom", Some(name)) if !name.is_empty() => node.tree = secret(name),
@@ -91,7 +93,10 @@ fn foreign(arn: &Arn, place: &Place, scope: &Scope) -> Option<Problem> {
     } else {
         return None;
     };
-    Some(Problem::error(problem::FOREIGN_ARN, place, message).help("name a resource of the environment's account and region"))
+    Some(
+        Problem::error(problem::FOREIGN_ARN, place, message)
+            .help("name a resource of the environment's account and region"),
+    )
 }
 
 /// `/path` and `ssm:name` are Systems Manager parameters, anything else is a Secrets Manager secret, with the JSON key,
@@ -195,7 +200,8 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
     }
     for rule in section("rules").iter().flat_map(Node::items) {
         let beside = Beside { own: own::rule().fields(), implied: &["ListenerArn", "Priority"] };
-        check_with(rule, shapes.rule, beside, problems);
+        let rule = check_with(rule, shapes.rule, beside, problems);
+        listener(&rule, problems);
     }
     if let Some(node) = section("scaling") {
         scaling(&node, shapes, problems);
@@ -208,6 +214,22 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
         section(name);
     }
     seen
+}
+
+/// A rule says its listener, by ARN or as `LOAD-BALANCER:PORT`.
+fn listener(rule: &Node, problems: &mut Vec<Problem>) {
+    match (rule.get("listener"), rule.get("ListenerArn")) {
+        (None, None) => problems.push(missing(&rule.place, "a rule", "listener")),
+        (Some(node), _) => {
+            let name = node.as_text().unwrap_or_default();
+            let by_port =
+                name.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+            if !by_port && !Arn::is_arn(name) {
+                problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT as web:443"));
+            }
+        }
+        (None, Some(_)) => {}
+    }
 }
 
 /// What every Application Auto Scaling input names, and what a service file implies.

@@ -7,8 +7,10 @@ use crate::core::document::check::{duration, expected};
 use crate::core::document::merge::merge_sections;
 use crate::core::document::{Node, Place, Tree};
 use crate::core::id::{RepoPath, ServiceName};
+use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
 use crate::core::shape::Shapes;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,7 +37,8 @@ pub fn read(files: &mut Cached<'_>, path: &RepoPath, environment: &Environment, 
         problem.service = name.clone();
     }
     let declared = declared.filter(|_| !problems.iter().any(Problem::is_error));
-    let inputs: BTreeMap<_, _> = inputs.into_iter().map(|path| (path.clone(), files.read(&path).ok().flatten())).collect();
+    let inputs: BTreeMap<_, _> =
+        inputs.into_iter().map(|path| (path.clone(), files.read(&path).ok().flatten())).collect();
     let declared = declared.map(|declared| Arc::new(Declared { inputs: inputs.keys().cloned().collect(), ..declared }));
     let used = used.into_iter().filter(|name| name != "service");
     Remembered {
@@ -105,6 +108,7 @@ impl Service<'_> {
         Some(Declared {
             name,
             file: path.clone(),
+            digest: digest(&Value::Array(vec![task_definition.to_value(), service.to_value()])),
             family,
             task_definition,
             service,
@@ -163,6 +167,9 @@ impl Service<'_> {
                 not_converged.push((name, entry.key_place.clone()));
             }
         }
+        for window in node.get("windows").map(Node::items).unwrap_or_default() {
+            self.window(window);
+        }
         let min_interval = node.get("minInterval").and_then(Node::as_text).and_then(duration);
         let ignore = node.get("ignore").map(Node::items).unwrap_or_default();
         Sync {
@@ -171,6 +178,17 @@ impl Service<'_> {
             min_interval: min_interval.unwrap_or(default.min_interval),
             strict: node.get("strict").and_then(Node::as_bool).unwrap_or(default.strict),
             ignore: ignore.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
+        }
+    }
+
+    /// `{ deny: "fri 16:00-mon 08:00" }`: one of deny and allow, from a time to a time.
+    fn window(&mut self, window: &Node) {
+        let spans: Vec<&Node> = ["deny", "allow"].iter().filter_map(|key| window.get(key)).collect();
+        if spans.len() != 1 {
+            self.problems.push(expected(window, "exactly one of `deny` and `allow`"));
+        }
+        for span in spans.into_iter().filter(|span| !span.as_text().is_some_and(is_span)) {
+            self.problems.push(expected(span, "a span of time, as \"fri 16:00-mon 08:00\" or \"22:00-06:00\""));
         }
     }
 
@@ -202,7 +220,9 @@ impl Service<'_> {
             let containers = task_definition.get("containerDefinitions").map(Node::items).unwrap_or_default();
             let container = containers.iter().find(|c| c.get("name").and_then(Node::as_text) == Some(text));
             let Some(container) = container else {
-                let message = format!("the load balancer sends traffic to container `{text}`, which the task definition does not have");
+                let message = format!(
+                    "the load balancer sends traffic to container `{text}`, which the task definition does not have"
+                );
                 let problem = Problem::error(problem::NO_PORT, &name.place, message);
                 self.problems.push(problem.related(&task_definition.place, "this task definition"));
                 continue;
@@ -210,9 +230,13 @@ impl Service<'_> {
             let Some(port) = balancer.get("containerPort") else { continue };
             let mappings = container.get("portMappings").map(Node::items).unwrap_or_default();
             let ranged = mappings.iter().any(|mapping| mapping.get("containerPortRange").is_some());
-            let mapped = mappings.iter().any(|m| m.get("containerPort").and_then(Node::as_integer) == port.as_integer());
+            let mapped =
+                mappings.iter().any(|m| m.get("containerPort").and_then(Node::as_integer) == port.as_integer());
             if !mapped && !ranged {
-                let message = format!("the load balancer sends traffic to port {}, which container `{text}` does not map", port.to_value());
+                let message = format!(
+                    "the load balancer sends traffic to port {}, which container `{text}` does not map",
+                    port.to_value()
+                );
                 let problem = Problem::error(problem::NO_PORT, &port.place, message);
                 self.problems.push(problem.related(&container.place, "this container"));
             }
@@ -220,6 +244,39 @@ impl Service<'_> {
         if let (true, Some(entry)) = (scaled, service.entry("desiredCount")) {
             let message = "with `scaling` the number of tasks belongs to Application Auto Scaling: desiredCount is used only when the service is created";
             self.problems.push(Problem::warning(problem::NOT_OURS, &entry.key_place, message));
+        }
+    }
+}
+
+/// `fri 16:00-mon 08:00`, or `22:00-06:00` for every day.
+fn is_span(text: &str) -> bool {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let clock = |text: &str| {
+        let number = |part: &str, most: u32| part.len() == 2 && part.parse::<u32>().is_ok_and(|n| n < most);
+        text.split_once(':').is_some_and(|(hours, minutes)| number(hours, 24) && number(minutes, 60))
+    };
+    let moment = |text: &str| match text.split_once(' ') {
+        Some((day, time)) => DAYS.contains(&day) && clock(time),
+        None => clock(text),
+    };
+    text.split_once('-').is_some_and(|(from, to)| moment(from) && moment(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_ends() {
+        for (text, right) in [
+            ("fri 16:00-mon 08:00", true),
+            ("22:00-06:00", true),
+            ("fri 16:00", false),
+            ("fri 24:00-mon 08:00", false),
+            ("friday 16:00-mon 08:00", false),
+            ("16:0-17:00", false),
+        ] {
+            assert_eq!(is_span(text), right, "{text}");
         }
     }
 }

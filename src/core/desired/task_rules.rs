@@ -1,8 +1,8 @@
 //! What the API's model does not say of a task definition: sizes that Fargate has, and values that should be secrets.
 
-use crate::core::diff::{holds_secret, is_secret_name};
 use crate::core::document::{Node, Tree};
 use crate::core::problem::{self, Problem};
+use crate::core::secret::{holds_secret, is_secret_name};
 use serde_json::Value;
 
 /// CPU units; the least and the most memory in MiB, and its steps (ECS developer guide, "Task CPU and memory" for
@@ -62,7 +62,8 @@ pub fn plain_secrets(task: &Node) -> Vec<Problem> {
         let elsewhere = text.is_empty() || text.starts_with('/') || text.starts_with("arn:");
         let secret = !elsewhere && (is_secret_name(name) || holds_secret(&Value::String(text.clone())));
         secret.then(|| {
-            let message = format!("the plain value of `{name}` looks like a secret, and git and the task definition show it");
+            let message =
+                format!("the plain value of `{name}` looks like a secret, and git and the task definition show it");
             Problem::warning(problem::PLAIN_SECRET, &value.place, message)
                 .help("keep it in Secrets Manager or Parameter Store, and name it under `secrets`")
         })

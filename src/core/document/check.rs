@@ -164,7 +164,8 @@ pub fn expected(node: &Node, what: &str) -> Problem {
 
 fn unknown<'f>(entry: &Entry, of: &str, fields: impl Iterator<Item = &'f Field> + Clone) -> Problem {
     let of = readable(of);
-    let problem = Problem::error(problem::UNKNOWN_FIELD, &entry.key_place, format!("{of} has no field `{}`", entry.key));
+    let problem =
+        Problem::error(problem::UNKNOWN_FIELD, &entry.key_place, format!("{of} has no field `{}`", entry.key));
     match closest(&entry.key, fields.clone().map(|field| field.name)) {
         Some(name) => problem.help(format!("did you mean `{name}`?")),
         None => {
@@ -271,11 +272,11 @@ mod tests {
     fn all_problems_are_found_at_once_each_with_its_place() {
         let text = "cpu: 1024\nDesiredCount: \"2\"\nlaunchType: FARGAT\nenabled: yes\ntimeout: 15\nmemmory: 1\nlaunchtipe: EC2\nenvironment:\n- {name: A}\n- {Name: A, vaule: x}\n- {Value: x}\n";
         let expected = [
-            "a.yaml:1:6: error[E0108]: expected a string, found the number 1024\n  help: put it in quotes: without them YAML reads a number, a truth value or an octal",
+            "a.yaml:1:6: error[E0108]: expected a string, found a number\n  help: put it in quotes: without them YAML reads a number, a truth value or an octal",
             "a.yaml:2:15: error[E0108]: expected a whole number of at most 32 bits, found \"2\"\n  help: take the quotes away",
             "a.yaml:3:13: error[E0108]: expected one of EC2, FARGATE, found \"FARGAT\"\n  help: did you mean `FARGATE`?",
             "a.yaml:4:10: error[E0108]: expected true or false, found \"yes\"",
-            "a.yaml:5:10: error[E0108]: expected a duration with its unit, as 30s, 15m or 4h, found the number 15",
+            "a.yaml:5:10: error[E0108]: expected a duration with its unit, as 30s, 15m or 4h, found a number",
             "a.yaml:6:1: error[E0107]: Thing has no field `memmory`\n  help: the fields are cpu, desiredCount, launchType, environment, enabled, timeout",
             "a.yaml:7:1: error[E0107]: Thing has no field `launchtipe`\n  help: did you mean `launchType`?",
             "a.yaml:10:13: error[E0107]: Pair has no field `vaule`\n  help: did you mean `Value`?",

@@ -97,7 +97,12 @@ mod tests {
 
     fn container() -> Shape {
         const FIELDS: &[Field] = &[
-            Field { name: "environment", shape: || Shape::List(variable), order: Order::By(&["name"]), required: false },
+            Field {
+                name: "environment",
+                shape: || Shape::List(variable),
+                order: Order::By(&["name"]),
+                required: false,
+            },
             Field { name: "command", shape: || Shape::List(|| Shape::Text), order: Order::Kept, required: false },
             Field { name: "cpu", shape: || Shape::Integer, order: Order::Kept, required: false },
         ];

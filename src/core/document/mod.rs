@@ -12,6 +12,7 @@ pub mod read;
 pub mod variables;
 
 use super::id::{RepoPath, ResourceId};
+use super::secret::holds_secret;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -256,14 +257,14 @@ impl Node {
         })
     }
 
-    /// What kind of value it is, for "expected ..., found ...".
+    /// What kind of value it is, for "expected ..., found ...". Short strings are shown unless they look like a secret.
     pub fn words(&self) -> String {
         match &self.tree {
             Tree::Null => "nothing".into(),
-            Tree::Bool(b) => format!("{b}"),
-            Tree::Number(n) => format!("the number {n}"),
-            Tree::Text(t) if t.chars().count() <= 40 => format!("{t:?}"),
-            Tree::Text(_) => "a long string".into(),
+            Tree::Bool(_) => "true or false".into(),
+            Tree::Number(_) => "a number".into(),
+            Tree::Text(t) if t.chars().count() <= 40 && !holds_secret(&Value::String(t.clone())) => format!("{t:?}"),
+            Tree::Text(_) => "a string".into(),
             Tree::Template(_) => "a string".into(),
             Tree::List(_) => "a list".into(),
             Tree::Map(_) => "a mapping".into(),

@@ -83,7 +83,10 @@ fn syntax(file: &RepoPath, error: &serde_saphyr::Error) -> Problem {
 /// The parser's words for programmers, and words for people who write files.
 const WORDS: &[(&str, &str)] = &[
     (", set DuplicateKeyPolicy in Options if acceptable", ""),
-    ("multiple YAML documents detected; use from_str_multiple or from_str_multiple_with_options", "a file holds one document, and here a second one begins"),
+    (
+        "multiple YAML documents detected; use from_str_multiple or from_str_multiple_with_options",
+        "a file holds one document, and here a second one begins",
+    ),
     ("recursive references require weak recursion types", "an anchor holds an alias of itself"),
     ("rejected by the configured policy", "cannot be written in JSON, which AWS is sent"),
 ];
@@ -239,7 +242,9 @@ mod tests {
     #[test]
     fn json_with_tabs_escapes_and_long_keys_is_read() {
         let long = "k".repeat(2000);
-        let text = format!("{{\n\t\"a\": \"\\ud83d\\ude00\\/x\",\n\t\"{long}\": [1, 2.5, null, true],\n\t\"b\"\t:\t{{}}\n}}\n");
+        let text = format!(
+            "{{\n\t\"a\": \"\\ud83d\\ude00\\/x\",\n\t\"{long}\": [1, 2.5, null, true],\n\t\"b\"\t:\t{{}}\n}}\n"
+        );
         let json = node("a.json", &text);
         assert_eq!(json.get("a").unwrap().as_text(), Some("\u{1F600}/x"));
         assert_eq!(json.get("a").unwrap().place.line, 2);
@@ -248,7 +253,8 @@ mod tests {
 
     #[test]
     fn scalars_are_what_yaml_says_and_yes_stays_a_string() {
-        let yaml = node("a.yaml", "a: yes\nb: on\nc: 1.10\nd: 012\ne: '1'\nf: ~\ng: 9223372036854775807\nh: true\n80: x\n");
+        let yaml =
+            node("a.yaml", "a: yes\nb: on\nc: 1.10\nd: 012\ne: '1'\nf: ~\ng: 9223372036854775807\nh: true\n80: x\n");
         assert_eq!(yaml.get("a").unwrap().as_text(), Some("yes"));
         assert_eq!(yaml.get("b").unwrap().as_text(), Some("on"));
         assert!(matches!(&yaml.get("c").unwrap().tree, Tree::Number(n) if n.as_f64() == Some(1.1)));
@@ -263,7 +269,10 @@ mod tests {
     fn every_bad_file_is_a_problem_with_a_code() {
         let bomb = format!(
             "a: &a [x,x,x,x,x,x,x,x,x]\n{}",
-            (b'b'..=b'i').map(|c| (c as char, (c - 1) as char)).map(|(c, p)| format!("{c}: &{c} [*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n")).collect::<String>()
+            (b'b'..=b'i')
+                .map(|c| (c as char, (c - 1) as char))
+                .map(|(c, p)| format!("{c}: &{c} [*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p},*{p}]\n"))
+                .collect::<String>()
         );
         let cases: &[(&str, String, &str)] = &[
             ("a.yaml", "a: [1\nb: 2".into(), problem::SYNTAX),
@@ -272,7 +281,7 @@ mod tests {
             ("a.yaml", "a: 1e309".into(), problem::SYNTAX),
             ("a.yaml", "a: !!python/object/apply:os.system [x]".into(), ""),
             ("a.yaml", "[".repeat(200_000), problem::LIMIT),
-            ("a.yaml", "a: ".repeat(1) + &"x".repeat(FILE_BYTES_MAX), problem::LIMIT),
+            ("a.yaml", format!("a: {}", "x".repeat(FILE_BYTES_MAX)), problem::LIMIT),
             ("a.yaml", bomb, problem::LIMIT),
             ("a.json", "{\"a\": 1,}".into(), problem::SYNTAX),
             ("a.json", "{\"a\": 1} trailing".into(), problem::SYNTAX),

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn unknown_names_are_problems_with_their_place() {
-        let (_, problems) = substituted("a: x-${regstry}\nb: ${git.tag}\nc: ${env.HOME}\nd: '${open'\ne: 'x${subnets}'\n");
+        let (_, problems) =
+            substituted("a: x-${regstry}\nb: ${git.tag}\nc: ${env.HOME}\nd: '${open'\ne: 'x${subnets}'\n");
         assert_eq!(
             problems,
             [

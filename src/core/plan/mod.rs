@@ -226,7 +226,9 @@ impl fmt::Display for Hold {
             Hold::Manual => f.write_str("sync.mode is manual: driftless apply does it"),
             Hold::DetectOnly => f.write_str("sync.mode is detect: differences are shown, nothing is changed"),
             Hold::DriftReported => f.write_str("sync.drift is report: drift is shown, not corrected"),
-            Hold::TooSoon { until } => write!(f, "drift was corrected moments ago; again after {until} (sync.minInterval)"),
+            Hold::TooSoon { until } => {
+                write!(f, "drift was corrected moments ago; again after {until} (sync.minInterval)")
+            }
         }
     }
 }
@@ -269,11 +271,12 @@ impl fmt::Display for Note {
         match self {
             Note::NotInGit { change } => write!(f, "set in AWS, not in git: {}: {}", change.path, change.live),
             Note::NotReadable { field } => write!(f, "{field} cannot be read back; it is sent with the next change"),
-            Note::ScaledElsewhere { live, desired } => write!(
-                f,
-                "a scalable target sets the number of tasks ({live}); desiredCount {desired} is not sent"
-            ),
-            Note::Reused { task_definition } => write!(f, "{} has the same content and is used", task_definition.short()),
+            Note::ScaledElsewhere { live, desired } => {
+                write!(f, "a scalable target sets the number of tasks ({live}); desiredCount {desired} is not sent")
+            }
+            Note::Reused { task_definition } => {
+                write!(f, "{} has the same content and is used", task_definition.short())
+            }
             Note::NotConverged { section } => write!(f, "{section} is declared, and not converged yet by this version"),
         }
     }
@@ -340,7 +343,8 @@ pub enum Planned {
 
 /// Plans `services`, or all of them when `None`.
 pub fn plan(inputs: &Inputs<'_>, services: Option<&BTreeSet<ServiceName>>) -> Planned {
-    let chosen = inputs.desired.services.values().filter(|declared| services.is_none_or(|s| s.contains(&declared.name)));
+    let chosen =
+        inputs.desired.services.values().filter(|declared| services.is_none_or(|s| s.contains(&declared.name)));
     let mut wanted = BTreeSet::new();
     let mut plans = Vec::new();
     for declared in chosen {
@@ -365,7 +369,13 @@ fn plan_service(inputs: &Inputs<'_>, declared: &Declared) -> (ServicePlan, BTree
 }
 
 /// What the whole of the policy holds, once everything else is known.
-fn policy_holds(plan: &ServicePlan, declared: &Declared, policy: Policy, memory: &Memory, now: Timestamp) -> Option<Hold> {
+fn policy_holds(
+    plan: &ServicePlan,
+    declared: &Declared,
+    policy: Policy,
+    memory: &Memory,
+    now: Timestamp,
+) -> Option<Hold> {
     if plan.steps.is_empty() || policy.asked {
         return None;
     }

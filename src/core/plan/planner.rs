@@ -3,10 +3,9 @@
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
 use crate::core::action::{Action, Effect, Input};
 use crate::core::desired::Declared;
-use crate::core::diff::Change;
+use crate::core::diff::{Change, Path, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, StepId};
-use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +57,6 @@ pub struct Planner<'p> {
 
 impl<'p> Planner<'p> {
     pub(super) fn new(inputs: &'p Inputs<'p>, declared: &'p Declared, memory: Memory) -> Self {
-        let declaration = [declared.task_definition.to_value(), declared.service.to_value()];
         let plan = ServicePlan {
             id: inputs.desired.service_id(&declared.name),
             file: declared.file.clone(),
@@ -68,7 +66,7 @@ impl<'p> Planner<'p> {
             holds: Vec::new(),
             notes: declared.not_converged.iter().map(|(section, _)| Note::NotConverged { section }).collect(),
             same: 0,
-            digest: digest(&Value::from(declaration.to_vec())),
+            digest: declared.digest.clone(),
             task_definition: None,
         };
         let (outputs, wanted) = (BTreeMap::new(), BTreeSet::new());
@@ -118,7 +116,8 @@ impl<'p> Planner<'p> {
 
     /// Adds a step behind all steps that make what it needs; gives its id.
     pub fn step(&mut self, action: Action, effect: Effect, against: Option<Against>) -> StepId {
-        let id = StepId::new(format!("{}/{}", self.declared.name, action.operation()));
+        let what = action.target().kind.words();
+        let id = StepId::new(format!("{}/{} {what}", self.declared.name, action.operation()));
         let needs = action.input().map(|input| input.late.as_slice()).unwrap_or_default();
         let mut after: Vec<StepId> = needs
             .iter()
@@ -224,6 +223,23 @@ impl<'p> Planner<'p> {
         }
     }
 
+    /// The tags that `document` declares and that `live` lacks or has otherwise; each becomes a change. Tags that git
+    /// does not name are somebody else's.
+    pub fn missing_tags(&mut self, section: &'static str, document: &Value, live: &Live) -> BTreeMap<String, String> {
+        let text = |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let declared = document.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let missing: BTreeMap<String, String> = declared
+            .map(|tag| (text(tag, "key"), text(tag, "value")))
+            .filter(|(key, value)| live.tags.get(key) != Some(value))
+            .collect();
+        let path = Path::section(section).field("tags");
+        let of = |(key, value): (&String, &String)| {
+            change(path.key(key.as_str()), live.tags.get(key).map(String::as_str), Some(value))
+        };
+        self.change(missing.iter().map(of).collect(), |_| Effect::NoRestart);
+        missing
+    }
+
     /// The tags that everything gets which is made here.
     pub fn made_tags(&self) -> BTreeMap<String, String> {
         let environment = &self.inputs.desired.environment.name;
@@ -255,11 +271,19 @@ impl<'p> Planner<'p> {
     /// Deploy and drift are told apart by what was last applied: remembered, or written as a tag.
     fn cause(&self) -> Cause {
         let nothing = self.plan.steps.is_empty() && self.plan.changes.is_empty();
-        let there = self.inputs.snapshot.live(&self.service_resource()).is_some_and(|live| {
-            !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE")
-        });
+        let there = self
+            .inputs
+            .snapshot
+            .live(&self.service_resource())
+            .is_some_and(|live| !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE"));
         match () {
-            () if !there => if self.blind { Cause::Unknown } else { Cause::Create },
+            () if !there => {
+                if self.blind {
+                    Cause::Unknown
+                } else {
+                    Cause::Create
+                }
+            }
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,

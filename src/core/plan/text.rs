@@ -72,7 +72,13 @@ impl Plan {
         match header.commit {
             Some(commit) => {
                 let branch = commit.branch.as_deref().unwrap_or("commit");
-                writeln!(out, "  →  git {branch}@{} {:?} by {}", commit.revision.short(), commit.subject, commit.author)?;
+                writeln!(
+                    out,
+                    "  →  git {branch}@{} {:?} by {}",
+                    commit.revision.short(),
+                    commit.subject,
+                    commit.author
+                )?;
             }
             None => writeln!(out, "  →  the files as they are")?,
         }
@@ -81,7 +87,10 @@ impl Plan {
             service.write_text(out, header.commit)?;
         }
         let Summary { deploy, correct, create, in_sync, unknown, blocked, held } = self.summary();
-        write!(out, "\nPlan: {deploy} to deploy, {correct} to correct, {in_sync} in sync, {create} to create, 0 to delete")?;
+        write!(
+            out,
+            "\nPlan: {deploy} to deploy, {correct} to correct, {in_sync} in sync, {create} to create, 0 to delete"
+        )?;
         if unknown > 0 {
             write!(out, ", {unknown} unknown")?;
         }
@@ -148,7 +157,9 @@ impl ServicePlan {
             writeln!(out, "  note: {note}")?;
         }
         let effect = match self.effect() {
-            Effect::RollingRestart | Effect::ForcedRestart => "tasks are replaced, as the deployment configuration says",
+            Effect::RollingRestart | Effect::ForcedRestart => {
+                "tasks are replaced, as the deployment configuration says"
+            }
             Effect::Create => "a new service starts its tasks",
             Effect::NoRestart if !self.changes.is_empty() => "running tasks are left alone",
             Effect::NoRestart | Effect::Replacement => return Ok(()),

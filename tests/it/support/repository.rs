@@ -59,6 +59,19 @@ impl Repository {
         self.write(file, &text.replace(from, to));
     }
 
+    /// Gives every service this `sync` section instead of its own.
+    pub fn sync(&self, section: &str) {
+        for entry in fs::read_dir(self.environment().join("services")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                let text = fs::read_to_string(&path).unwrap();
+                // In the examples it is the last section of a file.
+                let rest = text.split("\nsync:").next().unwrap_or_default();
+                fs::write(&path, format!("{}\n\nsync: {section}\n", rest.trim_end())).unwrap();
+            }
+        }
+    }
+
     /// The text of a file below `env`.
     pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.environment().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))

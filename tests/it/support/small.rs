@@ -120,7 +120,15 @@ pub fn end_state(account: &Account, name: &str) -> Value {
         let map = value.as_object_mut().unwrap_or_else(|| panic!("{name} is not there"));
         keys.iter().for_each(|key| drop(map.remove(*key)));
     };
-    let moving = ["events", "deployments", "createdAt", "taskDefinition", "tags", "currentServiceDeployment", "currentServiceRevisions"];
+    let moving = [
+        "events",
+        "deployments",
+        "createdAt",
+        "taskDefinition",
+        "tags",
+        "currentServiceDeployment",
+        "currentServiceRevisions",
+    ];
     drop(&mut service, &moving);
     drop(&mut definition, &["taskDefinitionArn", "revision", "registeredAt"]);
     let text = json!({ "service": service, "taskDefinition": definition }).to_string().replace(name, "NAME");

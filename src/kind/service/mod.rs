@@ -1,164 +1,22 @@
 //! ECS services: what DescribeServices answers against CreateService's names, one UpdateService a change.
 
+mod comparable;
+
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, live_document};
+pub use comparable::{ROWS, comparable, settings_digest};
+
 use crate::core::action::{Action, Effect, Input};
 use crate::core::desired::Declared;
 use crate::core::diff::{Change, Differences, Managed, diff};
-use crate::core::id::{Kind, ResourceId, last_part};
-use crate::core::normal::{Literal, Row, Rule, digest, normalise};
+use crate::core::id::{Kind, ResourceId};
+use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
 use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
-use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The section's name in paths.
 const SECTION: &str = "service";
-
-const fn always(path: &'static str, literal: Literal) -> Row {
-    Row { path, rule: Rule::Always(literal) }
-}
-
-const fn within(path: &'static str, literal: Literal) -> Row {
-    Row { path, rule: Rule::Within(literal) }
-}
-
-/// What AWS fills in. Sources: ECS API reference (CreateService, DeploymentConfiguration and the types named) and
-/// recorded answers of DescribeServices, where one shows more or less it is said.
-pub const ROWS: &[Row] = &[
-    always("schedulingStrategy", Literal::Text("REPLICA")),
-    // Left out in some answers.
-    always("deploymentController.type", Literal::Text("ECS")),
-    always("deploymentConfiguration.strategy", Literal::Text("ROLLING")),
-    always("deploymentConfiguration.bakeTimeInMinutes", Literal::Int(0)),
-    always("deploymentConfiguration.deploymentCircuitBreaker.enable", Literal::Bool(false)),
-    always("deploymentConfiguration.deploymentCircuitBreaker.rollback", Literal::Bool(false)),
-    // Only newer services answer these two.
-    always("deploymentConfiguration.deploymentCircuitBreaker.resetOnHealthyTask", Literal::Bool(true)),
-    always(
-        "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type",
-        Literal::Text("BOUNDED_PERCENT"),
-    ),
-    always("deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.value", Literal::Int(50)),
-    always("deploymentConfiguration.alarms.enable", Literal::Bool(false)),
-    always("deploymentConfiguration.alarms.rollback", Literal::Bool(false)),
-    within("deploymentConfiguration.lifecycleHooks.targetType", Literal::Text("AWS_LAMBDA")),
-    within("deploymentConfiguration.lifecycleHooks.timeoutConfiguration.action", Literal::Text("ROLLBACK")),
-    always("deploymentConfiguration.earlySuccessCriteria.enable", Literal::Bool(false)),
-    within("networkConfiguration.awsvpcConfiguration.assignPublicIp", Literal::Text("DISABLED")),
-    always("healthCheckGracePeriodSeconds", Literal::Int(0)),
-    always("enableECSManagedTags", Literal::Bool(false)),
-    always("enableExecuteCommand", Literal::Bool(false)),
-    always("propagateTags", Literal::Text("NONE")),
-    within("capacityProviderStrategy.base", Literal::Int(0)),
-    within("capacityProviderStrategy.weight", Literal::Int(0)),
-    Row { path: "placementStrategy.field", rule: Rule::Spelling(placement_field) },
-    // Absent means "never configured", which is the same as turned off.
-    always("serviceConnectConfiguration.enabled", Literal::Bool(false)),
-    within("serviceConnectConfiguration.accessLogConfiguration.includeQueryParameters", Literal::Text("DISABLED")),
-    Row { path: "serviceConnectConfiguration.namespace", rule: Rule::Spelling(short_name) },
-    within("volumeConfigurations.managedEBSVolume.filesystemType", Literal::Text("xfs")),
-];
-
-/// "CPU" = "cpu", "host" = "instanceId" (PlacementStrategy: the field ignores case).
-fn placement_field(value: &Value) -> Option<Value> {
-    let lower = value.as_str()?.to_lowercase();
-    Some(match lower.as_str() {
-        "host" | "instanceid" => "instanceId".into(),
-        "cpu" | "memory" => lower.into(),
-        _ => return None,
-    })
-}
-
-/// A namespace by name or by ARN.
-fn short_name(value: &Value) -> Option<Value> {
-    Some(last_part(value.as_str()?).into())
-}
-
-/// Fields that are compared only where git declares them: left out, they are AWS's to choose, or somebody else's.
-const NOT_OURS_WHEN_LEFT_OUT: &[&str] = &[
-    "desiredCount", "launchType", "capacityProviderStrategy", "platformVersion", "availabilityZoneRebalancing", "role",
-];
-
-/// Fields that DescribeServices does not answer: they are on the service revision only.
-const NOT_READABLE: &[&str] = &["gatewayConnectors", "monitoring"];
-
-/// Identity, and what is compared elsewhere.
-const NOT_COMPARED: &[&str] = &["cluster", "serviceName", "taskDefinition", "clientToken", "tags"];
-
-/// The one form of a service in CreateService's names.
-pub fn comparable(document: &Value, shape: Shape) -> Value {
-    let mut document = document.clone();
-    let Value::Object(map) = &mut document else { return document };
-    for field in NOT_COMPARED.iter().chain(NOT_READABLE) {
-        map.remove(*field);
-    }
-    // LATEST means any version: the answer may name the resolved one.
-    if map.get("platformVersion") == Some(&json!("LATEST")) {
-        map.remove("platformVersion");
-    }
-    if map.get("role") == Some(&json!("")) {
-        map.remove("role");
-    }
-    let daemon = map.get("schedulingStrategy") == Some(&json!("DAEMON"));
-    percentages(map, daemon);
-    service_connect(map);
-    if map.get("capacityProviderStrategy").and_then(Value::as_array).is_some_and(|items| !items.is_empty()) {
-        map.remove("launchType");
-    }
-    normalise(&document, shape, ROWS)
-}
-
-/// "REPLICA: 200 and 100; DAEMON: 100 and 0" (DeploymentConfiguration, maximumPercent and minimumHealthyPercent).
-fn percentages(map: &mut Map<String, Value>, daemon: bool) {
-    let configuration = map.entry("deploymentConfiguration").or_insert_with(|| json!({}));
-    if configuration.is_null() {
-        *configuration = json!({});
-    }
-    if let Value::Object(configuration) = configuration {
-        let (maximum, minimum) = if daemon { (100, 0) } else { (200, 100) };
-        configuration.entry("maximumPercent").or_insert(json!(maximum));
-        configuration.entry("minimumHealthyPercent").or_insert(json!(minimum));
-    }
-}
-
-/// `discoveryName` = `portName`, `dnsName` = `discoveryName.namespace` where left out (ServiceConnectService).
-fn service_connect(map: &mut Map<String, Value>) {
-    let Some(Value::Object(connect)) = map.get_mut("serviceConnectConfiguration") else { return };
-    let namespace = connect.get("namespace").and_then(Value::as_str).map(last_part).unwrap_or_default().to_owned();
-    for service in connect.get_mut("services").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Value::Object(service) = service else { continue };
-        if let Some(port) = service.get("portName").cloned() {
-            service.entry("discoveryName").or_insert(port);
-        }
-        let name = service.get("discoveryName").and_then(Value::as_str).unwrap_or_default().to_owned();
-        for alias in service.get_mut("clientAliases").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Value::Object(alias) = alias
-                && !namespace.is_empty()
-            {
-                alias.entry("dnsName").or_insert(json!(format!("{name}.{namespace}")));
-            }
-        }
-    }
-}
-
-/// DescribeServices' answer in CreateService's names.
-fn live_document(live: &Value) -> Value {
-    let mut document = live.clone();
-    let primary = live.get("deployments").and_then(Value::as_array).into_iter().flatten();
-    let primary = primary.clone().find(|deployment| deployment.get("status") == Some(&json!("PRIMARY")));
-    if let Value::Object(map) = &mut document {
-        if let Some(role) = map.remove("roleArn") {
-            map.insert("role".into(), role);
-        }
-        // These three are on the deployment, not on the service.
-        for field in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
-            if let Some(value) = primary.and_then(|deployment| deployment.get(field)) {
-                map.insert(field.into(), value.clone());
-            }
-        }
-    }
-    document
-}
 
 /// What changing a field takes (ECS API reference, UpdateService: "triggers a new service deployment").
 fn effect(change: &Change) -> Effect {
@@ -167,8 +25,13 @@ fn effect(change: &Change) -> Effect {
         // ECS leaves running tasks where they are until a deployment is forced.
         Some("capacityProviderStrategy") => Effect::ForcedRestart,
         Some(
-            "networkConfiguration" | "platformVersion" | "loadBalancers" | "serviceRegistries"
-            | "serviceConnectConfiguration" | "volumeConfigurations" | "vpcLatticeConfigurations",
+            "networkConfiguration"
+            | "platformVersion"
+            | "loadBalancers"
+            | "serviceRegistries"
+            | "serviceConnectConfiguration"
+            | "volumeConfigurations"
+            | "vpcLatticeConfigurations",
         ) => Effect::RollingRestart,
         Some(_) | None => Effect::NoRestart,
     }
@@ -176,8 +39,13 @@ fn effect(change: &Change) -> Effect {
 
 /// What UpdateService takes for a service that CodeDeploy or an external controller deploys (UpdateService).
 const BY_OTHER_CONTROLLERS: &[&str] = &[
-    "desiredCount", "healthCheckGracePeriodSeconds", "placementConstraints", "placementStrategy", "enableECSManagedTags",
-    "propagateTags", "enableExecuteCommand",
+    "desiredCount",
+    "healthCheckGracePeriodSeconds",
+    "placementConstraints",
+    "placementStrategy",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
 ];
 
 /// Plans the service: create, update, or why not.
@@ -248,7 +116,8 @@ fn create(planner: &mut Planner<'_>) {
         }
         // At most 36 characters (CreateService, clientToken); the same declaration has the same token.
         let place = format!("{}/{}/{}", scope.account, scope.region, scope.cluster);
-        let token: String = digest(&json!([place, declared.name.as_str(), planner.plan.digest])).chars().take(32).collect();
+        let token: String =
+            digest(&json!([place, declared.name.as_str(), planner.plan.digest])).chars().take(32).collect();
         map.insert("clientToken".into(), json!(token));
     }
     let against = Some(Against { id: planner.service_resource(), digest: None });
@@ -280,22 +149,15 @@ fn update(planner: &mut Planner<'_>, live: &Live, facts: &ServiceFacts) {
         let input = update_input(planner, &written, &document, &changed, moves.then_some(&output));
         if let Some(input) = input {
             let effect = planner.plan.effect();
-            let against = Some(Against { id: planner.service_resource(), digest: Some(settings_digest(live)) });
+            let against = Some(Against {
+                id: planner.service_resource(),
+                digest: Some(settings_digest(live, planner.inputs.shapes.create_service)),
+            });
             let action = Action::UpdateService { service: declared.name.clone(), input };
             planner.step(action, effect, against);
         }
         tags(planner, live, &written);
     }
-}
-
-/// The digest of a service's settings: counts, events and deployments come and go.
-pub fn settings_digest(live: &Live) -> String {
-    const MOVING: &[&str] = &[
-        "events", "deployments", "taskSets", "runningCount", "pendingCount", "desiredCount", "status",
-        "currentServiceDeployment", "currentServiceRevisions", "tags",
-    ];
-    let settings = live.document.as_object().into_iter().flatten().filter(|(key, _)| !MOVING.contains(&key.as_str()));
-    digest(&Value::Object(settings.map(|(key, value)| (key.clone(), value.clone())).collect()))
 }
 
 fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences {
@@ -329,7 +191,12 @@ fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences 
 }
 
 /// One owner for the number of tasks: git, or Application Auto Scaling where there is a scalable target.
-fn desired_count(planner: &mut Planner<'_>, mut found: Differences, written: &Value, facts: &ServiceFacts) -> Option<Differences> {
+fn desired_count(
+    planner: &mut Planner<'_>,
+    mut found: Differences,
+    written: &Value,
+    facts: &ServiceFacts,
+) -> Option<Differences> {
     let is_count = |change: &Change| change.path.top() == Some("desiredCount");
     if !found.changes.iter().any(is_count) {
         return Some(found);
@@ -368,7 +235,10 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
         let mut fields: Vec<String> = changed.iter().filter_map(|(c, _)| c.path.top()).map(str::to_owned).collect();
         fields.extend(moves.then(|| "taskDefinition".to_owned()));
         let code_deploy = controller == "CODE_DEPLOY";
-        fields.retain(|f| !BY_OTHER_CONTROLLERS.contains(&f.as_str()) && !(code_deploy && f == "deploymentConfiguration"));
+        fields.retain(|f| {
+            let taken = BY_OTHER_CONTROLLERS.contains(&f.as_str()) || (code_deploy && f == "deploymentConfiguration");
+            !taken
+        });
         fields.dedup();
         if !fields.is_empty() {
             planner.hold(Hold::Controller { controller, fields });
@@ -468,20 +338,7 @@ fn laid_over(base: &Value, over: &Value) -> Value {
 /// Declared tags that are missing or different; and, when anything is written, from which declaration. A service that
 /// carries that tag with another declaration was updated by a plan that did not come to its end: it is tagged, too.
 fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
-    let text = |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let declared = written.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let mut tags: BTreeMap<String, String> = declared
-        .map(|tag| (text(tag, "key"), text(tag, "value")))
-        .filter(|(key, value)| live.tags.get(key) != Some(value))
-        .collect();
-    let path = crate::core::diff::Path::section(SECTION).field("tags");
-    let changes: Vec<Change> = tags
-        .iter()
-        .map(|(key, value)| {
-            crate::core::diff::change(path.key(key.as_str()), live.tags.get(key).map(String::as_str), Some(value))
-        })
-        .collect();
-    planner.change(changes, |_| Effect::NoRestart);
+    let mut tags = planner.missing_tags(SECTION, written, live);
     let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
     if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
@@ -490,7 +347,6 @@ fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
     tags.insert(APPLIED_TAG.into(), planner.applied_tag());
     tags.retain(|key, value| live.tags.get(key) != Some(value));
     if !tags.is_empty() {
-        let action = Action::TagService { service: planner.declared.name.clone(), arn, tags };
-        planner.step(action, Effect::NoRestart, None);
+        planner.step(Action::Tag { target: planner.service_resource(), arn, tags }, Effect::NoRestart, None);
     }
 }

@@ -1,0 +1,30 @@
+//! What a source hands to the dispatcher.
+
+use crate::core::desired::Desired;
+use crate::core::id::{ServiceId, SourceName};
+use crate::core::source::Commit;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One environment as git says it now.
+pub struct Environment {
+    /// The source it comes from.
+    pub source: SourceName,
+    /// The commit.
+    pub commit: Commit,
+    /// What git says.
+    pub desired: Arc<Desired>,
+    /// How often AWS is compared although git has not changed.
+    pub drift_interval: Duration,
+}
+
+/// A new commit was read.
+pub struct Request {
+    /// What it says.
+    pub environment: Arc<Environment>,
+    /// The services that are to be looked at.
+    pub services: BTreeSet<ServiceId>,
+    /// Services that left git.
+    pub gone: Vec<ServiceId>,
+}
