@@ -109,21 +109,9 @@ const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), c
 /// This file names codes, and tests none.
 const THIS: &str = "tests/it/tidy.rs";
 /// Problem codes that nothing reports yet, and why.
-const CODES_NOT_REPORTED: &[(&str, &str)] = &[
-    ("E0301", "the check against Fargate's table of sizes is not written; ECS itself refuses such a size"),
-    ("W0402", "the check for secrets among plain values is not written"),
-];
+const CODES_NOT_REPORTED: &[(&str, &str)] = &[];
 /// Problem codes that no test and no golden case names yet, and why.
-const CODES_NOT_TESTED: &[(&str, &str)] = &[
-    ("E0106", "its golden case is not written"),
-    ("E0112", "its golden case is not written"),
-    ("E0201", "its golden case is not written"),
-    ("E0202", "its golden case is not written"),
-    ("E0203", "its golden case is not written"),
-    ("E0205", "its golden case is not written"),
-    ("E0301", "nothing reports it"),
-    ("W0402", "nothing reports it"),
-];
+const CODES_NOT_TESTED: &[(&str, &str)] = &[];
 
 /// `Operation`'s short names -> the prefix of IAM's actions.
 const IAM_PREFIXES: &[(&str, &str)] = &[
@@ -249,10 +237,17 @@ fn files_are_short() {
 fn text_names_no_machine_and_has_no_tab() {
     let mut found = Found::default();
     for path in tracked() {
-        let Ok(text) = fs::read_to_string(root().join(&path)) else { continue };
+        let file = root().join(&path);
+        // A link is a case of its own: what it points to is not ours.
+        if file.is_symlink() {
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(file) else { continue };
         found.path.clone_from(&path);
+        // Files that are wrong on purpose may hold anything.
+        let wrong_on_purpose = path.starts_with("tests/it/reading/");
         for (index, line) in text.lines().enumerate() {
-            if line.contains('\t') {
+            if line.contains('\t') && !wrong_on_purpose {
                 found.push(index + 1, "a tab".to_owned());
             }
             for machine in MACHINE_PATHS {
