@@ -149,7 +149,6 @@ impl ServiceStatus {
             // What was not seen whole is neither called fine nor drifted (promise R22); the reason says what is missing.
             _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
-            _ if plan.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. })) => State::Unknown,
             (_, Cause::Drift) => State::Drifted,
             (_, Cause::Deploy | Cause::Create) => State::Pending,
             (_, Cause::Blocked) => State::Pending,
