@@ -28,9 +28,11 @@ impl Scene {
 
     #[track_caller]
     fn wait_corrected(&self, name: &str) {
-        self.daemon.until(&format!("{name} has two tasks again"), || {
-            live_service(&self.account, name)["desiredCount"] == 2
-        });
+        self.daemon
+            .until(&format!("{name} has two tasks again"), || live_service(&self.account, name)["desiredCount"] == 2);
+        // Until it has been seen, the same write is not sent again for a minute: that would be another story.
+        let (began, services) = (self.daemon.passes(), self.daemon.status().services().len() as u64);
+        self.daemon.until("it has been seen", || self.daemon.passes() >= began + 2 * services);
     }
 
     /// What the source says of itself.
@@ -80,7 +82,10 @@ fn a_broken_file_stops_its_own_commit_and_nothing_else() {
     let good = scene.repository.read(&file("web"));
     for (broken, words) in [
         ("name: \"web\n".to_owned(), ["E0101", "services/web.yaml"]),
-        (good.replace("desiredCount", "desired_count").replace(IMAGE, NEXT_IMAGE), ["E0107", "did you mean `desiredCount`?"]),
+        (
+            good.replace("desiredCount", "desired_count").replace(IMAGE, NEXT_IMAGE),
+            ["E0107", "did you mean `desiredCount`?"],
+        ),
     ] {
         scene.repository.write(&file("web"), &broken);
         let api = scene.repository.read(&file("api"));
@@ -90,7 +95,10 @@ fn a_broken_file_stops_its_own_commit_and_nothing_else() {
         scene.wait_for_problem(&words);
         let status = scene.daemon.wait("api goes on, web is shown as broken", |status| {
             let (api, web) = (status.service("api"), status.service("web"));
-            api["state"] == "live" && api["commit"]["revision"] == commit && web["broken"] == true && web["left"] == false
+            api["state"] == "live"
+                && api["commit"]["revision"] == commit
+                && web["broken"] == true
+                && web["left"] == false
         });
         let reason = status.service("web")["reason"].as_str().unwrap().to_owned();
         assert!(reason.contains("errors") && reason.contains("stays in force"), "{reason}");

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 /// Runs a command on the environment of a repository as it lies on the disk.
 fn on(account: &Account, repository: &Repository, command: &str, more: &[&str]) -> Output {
     let folder = repository.environment();
-    let arguments: Vec<&str> = [command, "--path", folder.to_str().unwrap()].into_iter().chain(more.iter().copied()).collect();
+    let arguments: Vec<&str> =
+        [command, "--path", folder.to_str().unwrap()].into_iter().chain(more.iter().copied()).collect();
     driftless(account, &arguments)
 }
 
@@ -19,14 +20,17 @@ fn nowhere(arguments: &[&str]) -> Output {
 
 #[track_caller]
 fn json_of(output: &Output) -> Value {
-    let value: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stdout));
+    let value: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", output.stdout));
     assert_eq!(value["schemaVersion"], 1, "{value:#}");
     value
 }
 
 #[test]
 fn a_wrong_command_line_is_64_and_never_2() {
-    for arguments in [&[][..], &["pln"], &["plan", "--no-such-flag"], &["plan", "--output", "xml"], &["plan", "--ref", "main"]] {
+    for arguments in
+        [&[][..], &["pln"], &["plan", "--no-such-flag"], &["plan", "--output", "xml"], &["plan", "--ref", "main"]]
+    {
         let output = nowhere(arguments).assert_status(64);
         assert_eq!(output.stdout, "", "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
@@ -61,12 +65,19 @@ fn validate_says_what_is_wrong_on_stderr_and_in_json() {
     assert_eq!((output.stdout.lines().count(), output.stderr.as_str()), (1, ""), "{}", output.stdout);
     repository.edit(&file("web"), "desiredCount", "desired_count");
     let output = validate(&[]).assert_status(1);
-    assert!(output.stderr.contains("env/services/web.yaml:") && output.stderr.contains("error[E0107]"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("env/services/web.yaml:") && output.stderr.contains("error[E0107]"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(output.stdout, "1 errors, 0 warnings: 1 services are valid (3 files read, no AWS calls)\n");
     let document = json_of(&validate(&["--output", "json"]).assert_status(1));
     assert_eq!((&document["valid"], &document["services"]), (&json!(false), &json!(1)), "{document:#}");
     let problem = &document["problems"][0];
-    assert_eq!((&problem["code"], &problem["severity"], &problem["service"]), (&json!("E0107"), &json!("error"), &json!("web")));
+    assert_eq!(
+        (&problem["code"], &problem["severity"], &problem["service"]),
+        (&json!("E0107"), &json!("error"), &json!("web"))
+    );
     assert_eq!(validate(&["--repo", "/nowhere"]).assert_status(1).stdout, "");
 }
 
@@ -88,7 +99,10 @@ fn plan_and_apply_end_as_scripts_expect() {
     assert_eq!(account.writes().len(), written, "the second apply writes nothing");
 
     let output = plan(&["--service", "wbe"]).assert_status(1);
-    assert!(output.stderr.contains("no service is called wbe: there are web") && output.stdout.is_empty(), "{output:?}");
+    assert!(
+        output.stderr.contains("no service is called wbe: there are web") && output.stdout.is_empty(),
+        "{output:?}"
+    );
     repository.edit(&file("web"), IMAGE, "public.ecr.aws/small/web:crash-0.1");
     let output = on(&account, &repository, "apply", &["--timeout", "3s"]).assert_status(4);
     assert!(output.stderr.contains("the rollouts go on"), "{}", output.stderr);
@@ -155,7 +169,11 @@ fn planted() -> (Account, Repository) {
     environment.push(json!({ "name": "DB_PASSWORD", "value": "canary-live" }));
     environment.push(json!({ "name": "STRIPE_API_KEY", "value": "canary-key" }));
     let fields = ["family", "networkMode", "requiresCompatibilities", "cpu", "memory", "containerDefinitions"];
-    let input: Value = fields.iter().map(|field| ((*field).to_owned(), definition[*field].clone())).collect::<serde_json::Map<_, _>>().into();
+    let input: Value = fields
+        .iter()
+        .map(|field| ((*field).to_owned(), definition[*field].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     let made = ecs(&account, "RegisterTaskDefinition", &input);
     let arn = &made["taskDefinition"]["taskDefinitionArn"];
     ecs(&account, "UpdateService", &json!({ "cluster": "small", "service": "web", "taskDefinition": arn }));
@@ -165,7 +183,8 @@ fn planted() -> (Account, Repository) {
 #[test]
 fn no_secret_is_printed_by_any_command() {
     let (account, repository) = planted();
-    let commands: [&[&str]; 4] = [&["plan"], &["plan", "--output", "json"], &["validate"], &["apply", "--timeout", "1m"]];
+    let commands: [&[&str]; 4] =
+        [&["plan"], &["plan", "--output", "json"], &["validate"], &["apply", "--timeout", "1m"]];
     for command in commands {
         let output = on(&account, &repository, command[0], &command[1..]).assert_status(0);
         let text = format!("{}{}", output.stdout, output.stderr);
@@ -188,7 +207,8 @@ fn no_secret_is_shown_by_the_daemon() {
     daemon.wait("the difference is shown", |status| {
         status.service("web")["held"] == true || status.service("web")["state"] == "live"
     });
-    let paths = ["/", "/services/small/web", "/api/v1/services", "/api/v1/services/small/web/diff", "/metrics", "/readyz"];
+    let paths =
+        ["/", "/services/small/web", "/api/v1/services", "/api/v1/services/small/web/diff", "/metrics", "/readyz"];
     let shown: Vec<String> = paths.iter().map(|path| daemon.get(path).1).collect();
     assert!(shown[1].contains("DB_PASSWORD"), "the difference is shown by its name:\n{}", shown[1]);
     for (path, text) in paths.iter().zip(&shown) {
@@ -201,7 +221,11 @@ fn no_secret_is_shown_by_the_daemon() {
 #[test]
 fn a_token_in_the_remote_s_url_stays_inside() {
     let account = small::account();
-    let options = Options { url: Some("https://ana:canary-token@127.0.0.1:1/deploy.git".into()), debug: true, ..Options::default() };
+    let options = Options {
+        url: Some("https://ana:canary-token@127.0.0.1:1/deploy.git".into()),
+        debug: true,
+        ..Options::default()
+    };
     let daemon = Daemon::start(&account, &small::repository(&["web"]), &options);
     daemon.wait("git cannot be reached", |status| !status.0["sources"][0]["error"].is_null());
     for path in ["/", "/api/v1/services", "/metrics", "/readyz"] {

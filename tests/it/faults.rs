@@ -2,7 +2,10 @@
 //! Promises R2, R3, R10, R11, R17, R21, R22.
 
 use crate::proxy::{Fault, Proxy, Rule};
-use crate::support::small::{self, IMAGE, NEXT_IMAGE, applied_tag, behind_proxy, end_state, file, live_service, revisions, running_definition, table};
+use crate::support::small::{
+    self, IMAGE, NEXT_IMAGE, applied_tag, behind_proxy, end_state, file, live_service, revisions, running_definition,
+    table,
+};
 use crate::support::{Account, Daemon, Repository};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -66,7 +69,11 @@ fn honest_wait(account: &Account, daemon: &Daemon, name: &str, commit: &str, ima
     let deployments = service["deployments"].as_array().unwrap();
     let log = daemon.log();
     assert_eq!(definition["containerDefinitions"][0]["image"], image, "{name} is shown as live\n{log}");
-    assert_eq!((deployments.len(), &deployments[0]["rolloutState"]), (1, &"COMPLETED".into()), "{name}: {service:#}\n{log}");
+    assert_eq!(
+        (deployments.len(), &deployments[0]["rolloutState"]),
+        (1, &"COMPLETED".into()),
+        "{name}: {service:#}\n{log}"
+    );
     assert_eq!(service["runningCount"], service["desiredCount"], "{name}: {service:#}\n{log}");
 }
 
@@ -107,7 +114,12 @@ fn a_fault_at_any_write_changes_nothing_of_the_end() {
         assert!(proxy.met()[0] >= fault.times, "{row}: the fault never happened");
         assert_quiet(&proxy, &daemon, 3);
         assert_eq!(end_state(&account, &name), expected, "{row}");
-        assert_eq!((proxy.done("CreateService", ""), proxy.done("UpdateService", "")), (1, 1), "{row}\n{}", daemon.log());
+        assert_eq!(
+            (proxy.done("CreateService", ""), proxy.done("UpdateService", "")),
+            (1, 1),
+            "{row}\n{}",
+            daemon.log()
+        );
         assert_eq!(revisions(&account, &name), 2, "{row}\n{}", daemon.log());
         assert!(!daemon.log().contains("panick"), "{row}\n{}", daemon.log());
         daemon.stop();
@@ -136,7 +148,12 @@ const READS: [ReadRow; 6] = [
 
 /// A fault, and what the reason that is shown must hold of it.
 fn read_faults() -> [(Fault, &'static str); 4] {
-    [(Fault::Denied, "AccessDenied"), (Fault::Unavailable, "ServiceUnavailable"), (Fault::Html, ""), (Fault::Truncated, "")]
+    [
+        (Fault::Denied, "AccessDenied"),
+        (Fault::Unavailable, "ServiceUnavailable"),
+        (Fault::Html, ""),
+        (Fault::Truncated, ""),
+    ]
 }
 
 /// A repository with a service that names a target group and a secret, and one that names nothing.
@@ -150,9 +167,13 @@ fn read_repository(rows: &[&str]) -> Repository {
             .replace("environment: [", &format!("secrets: [{{ name: KEY, valueFrom: {name}/key }}], environment: ["))
             .replace(
                 "service: { ",
-                &format!("service: {{ loadBalancers: [{{ targetGroup: {name}, containerName: web, containerPort: 80 }}], "),
+                &format!(
+                    "service: {{ loadBalancers: [{{ targetGroup: {name}, containerName: web, containerPort: 80 }}], "
+                ),
             );
-        let group = format!("targetGroups: {{ {name}: {{ protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-0a1b2c3d4e5f60001 }} }}\n");
+        let group = format!(
+            "targetGroups: {{ {name}: {{ protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-0a1b2c3d4e5f60001 }} }}\n"
+        );
         repository.write(&file(name), &(text + &group));
     }
     repository.commit("Everything");
