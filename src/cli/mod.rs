@@ -75,6 +75,7 @@ enum Command {
     #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
     Render(render::Options),
     /// Asks a running daemon whether it is alive, for container health checks
+    #[command(after_help = "Example: driftless healthcheck --address 127.0.0.1:8080")]
     Healthcheck(healthcheck::Options),
 }
 

@@ -146,9 +146,9 @@ impl ServiceStatus {
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
             _ if failed => State::Failed,
-            // What could not be seen whole is neither fine, nor drift, nor merely pending.
+            // What was not seen whole is neither called fine nor drifted (promise R22); the reason says what is missing.
+            _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
-            _ if plan.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. })) => State::Unknown,
             (_, Cause::Drift) => State::Drifted,
             (_, Cause::Deploy | Cause::Create) => State::Pending,
             (_, Cause::Blocked) => State::Pending,
@@ -284,7 +284,7 @@ impl Status {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = commit;
                 service.error = None;
-                if plan.cause != Cause::Unknown {
+                if plan.cause != Cause::Unknown && plan.is_whole() {
                     service.checked_at = Some(at);
                 }
                 // What is not known now must not look as if it was: the old counts go.

@@ -1,6 +1,8 @@
 //! ONE integration binary.
+mod bad_input;
 mod calls;
 mod cases;
+mod cli;
 mod converge;
 mod crash;
 mod deploy;

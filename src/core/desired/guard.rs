@@ -45,7 +45,7 @@ pub fn gather(environment: Environment, outcomes: Vec<(RepoPath, Outcome)>) -> (
         let message = "`loadBalancers` is declared and valid, but not converged yet by this version";
         problems.push(Problem::warning(problem::NOT_CONVERGED, place, message));
     }
-    (Desired { environment, services, broken }, problems)
+    (Desired { environment, services, kept: BTreeSet::new(), broken }, problems)
 }
 
 fn twice(name: &ServiceName, first: &RepoPath, second: &RepoPath) -> Problem {

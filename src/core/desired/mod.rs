@@ -32,9 +32,11 @@ pub use environment::Environment;
 pub struct Desired {
     /// The environment that all services belong to.
     pub environment: Environment,
-    /// The services that were read without an error.
+    /// The services that were read without an error, and those that are kept.
     pub services: BTreeMap<ServiceName, Arc<Declared>>,
-    /// Files of services that have errors, with the service's name where it could be read. Nothing is applied of them.
+    /// Services whose files have errors now: what they said last without an error stays in force.
+    pub kept: BTreeSet<ServiceName>,
+    /// Files of services that have errors, with the service's name where it is known. Nothing is applied of them.
     pub broken: BTreeMap<RepoPath, Option<ServiceName>>,
 }
 
@@ -42,6 +44,21 @@ impl Desired {
     /// The id of a service of this environment.
     pub fn service_id(&self, service: &ServiceName) -> ServiceId {
         ServiceId { cluster: self.environment.scope.cluster.clone(), service: service.clone() }
+    }
+
+    /// Keeps what broken files said last, and so the names of services that cannot be read from them any more.
+    fn keep(&mut self, good: &BTreeMap<ServiceName, Arc<Declared>>) {
+        for (path, name) in &mut self.broken {
+            let of_file = || good.values().find(|declared| declared.file == *path);
+            let Some(last) = name.as_ref().and_then(|name| good.get(name)).or_else(of_file) else { continue };
+            name.get_or_insert_with(|| last.name.clone());
+            // Another file may have taken over its name or its task family.
+            let taken = |other: &Arc<Declared>| other.name == last.name || other.family == last.family;
+            if !self.services.values().any(taken) {
+                self.kept.insert(last.name.clone());
+                self.services.insert(last.name.clone(), last.clone());
+            }
+        }
     }
 }
 
@@ -136,8 +153,9 @@ pub struct Reading {
     pub files_read: usize,
     /// How many services were taken over from the reading before, because nothing of theirs has changed.
     pub reused: usize,
-    /// For the next reading.
+    /// For the next reading: every service file, and every service as it was read last without an error.
     memory: BTreeMap<RepoPath, Remembered>,
+    good: BTreeMap<ServiceName, Arc<Declared>>,
 }
 
 impl Reading {
@@ -159,9 +177,12 @@ struct Remembered {
     outcome: service::Outcome,
 }
 
-/// Reads the environment below `context.root`. `before` is the last reading: what has not changed is taken over.
+/// Reads the environment below `context.root`. `before` is the last reading: what has not changed is taken over, and
+/// what is broken now stays as it was.
 pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) -> Reading {
-    let mut reading = Reading::default();
+    // An environment that cannot be read takes nothing away from the next one that can.
+    let good = before.map(|before| before.good.clone()).unwrap_or_default();
+    let mut reading = Reading { good, ..Reading::default() };
     let mut cache = Cached { files, texts: BTreeMap::new() };
     let entries = match files.list(context.root) {
         Ok(entries) => entries,
@@ -194,7 +215,9 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
         outcomes.push((entry.path.clone(), remembered.outcome.clone()));
         reading.memory.insert(entry.path.clone(), remembered);
     }
-    let (desired, problems) = guard::gather(environment.environment, outcomes);
+    let (mut desired, problems) = guard::gather(environment.environment, outcomes);
+    desired.keep(&reading.good);
+    reading.good.clone_from(&desired.services);
     reading.problems.extend(problems);
     reading.problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
     // What the environment's defaults say is found once in each service.

@@ -68,6 +68,11 @@ impl ServicePlan {
         self.steps.is_empty() && self.holds.is_empty() && self.changes.is_empty()
     }
 
+    /// Whether everything that it depends on could be read.
+    pub fn is_whole(&self) -> bool {
+        !self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }))
+    }
+
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
         self.changes.iter().map(|(_, effect)| *effect).max().unwrap_or(Effect::NoRestart)

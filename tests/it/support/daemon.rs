@@ -26,6 +26,10 @@ pub struct Options {
     pub settings: String,
     /// Where the mirrors are kept: to give a second daemon the first one's. A new folder when `None`.
     pub state: Option<std::path::PathBuf>,
+    /// Another remote than the repository.
+    pub url: Option<String>,
+    /// Whether everything is logged.
+    pub debug: bool,
 }
 
 /// A daemon that follows `env` on the branch `main` of a repository, and looks at git and AWS every second.
@@ -76,7 +80,7 @@ impl Daemon {
         let settings = format!(
             "sources: [{{ name: test, url: {:?}, ref: {{ branch: main }}, path: env, interval: 1s, driftInterval: 1s }}]\n\
              http: {{ listen: 127.0.0.1:0 }}\nstate: {{ path: {state:?} }}\naws: {{ share: 1.0 }}\n{}",
-            repository.path(),
+            options.url.clone().unwrap_or_else(|| repository.path().display().to_string()),
             options.settings
         );
         let file = folder.path().join("driftless.yaml");
@@ -84,6 +88,7 @@ impl Daemon {
         let mut child = program(account.env())
             .envs(&options.env)
             .env("HOME", folder.path())
+            .env("DRIFTLESS_LOG", if options.debug { "debug" } else { "info" })
             .arg("run")
             .arg("--config")
             .arg(file)
@@ -100,6 +105,11 @@ impl Daemon {
             panic!("no address, but {line:?}: {}", fs::read_to_string(log).unwrap_or_default())
         });
         Self { child, address, folder, _stdout: stdout }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The process.
