@@ -54,6 +54,8 @@ pub enum What {
     Planned {
         /// The plan.
         plan: Arc<ServicePlan>,
+        /// The commit that it was made from: by now the source may have moved on.
+        commit: Commit,
         /// How its tasks are doing; `None` when that is not known.
         tasks: Option<Tasks>,
     },

@@ -279,10 +279,9 @@ impl Status {
                 }
             }
             What::Started { .. } | What::Done { .. } => {}
-            What::Planned { plan, tasks } => {
-                let commit = self.sources.get(&source).and_then(|source| source.commit.clone());
+            What::Planned { plan, commit, tasks } => {
                 let service = self.service(&plan.id, &source, at);
-                service.commit = commit;
+                service.commit = Some(commit.clone());
                 service.error = None;
                 if plan.cause != Cause::Unknown && plan.is_whole() {
                     service.checked_at = Some(at);

@@ -223,7 +223,8 @@ impl Pass {
             rollout,
             events: facts.events,
         });
-        self.recorder.record(source, What::Planned { plan: plan.clone(), tasks });
+        let commit = self.environment.commit.clone();
+        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
