@@ -18,7 +18,7 @@ mod repository;
 pub mod small;
 
 pub use account::{Account, Entry, Writes};
-pub use daemon::{Daemon, Options, assert_quiet};
+pub use daemon::{Daemon, Options, Status, assert_quiet};
 pub use repository::{Repository, example};
 
 use std::collections::BTreeMap;
