@@ -116,21 +116,17 @@ impl Writes {
 impl Account {
     /// An account with everything that an example refers to: `Account::start("phoenix")`.
     pub fn start(name: &str) -> Self {
-        Self::start_for(&example(name))
+        Self::start_for(&example(name), &[])
     }
 
     /// The same, where a rollout is done as soon as its tasks run: for tests that are not about rollouts.
     pub fn start_brisk(name: &str) -> Self {
-        Self::start_with(&example(name), &[("DRIFTLESS_EMULATOR_STEADY_SECONDS", "0.1")])
+        Self::start_for(&example(name), &[("DRIFTLESS_EMULATOR_STEADY_SECONDS", "0.1")])
     }
 
-    /// An account with everything that the environment in a folder refers to. Takes 3 s, and waits for its turn.
-    pub fn start_for(environment: &Path) -> Self {
-        Self::start_with(environment, &[])
-    }
-
-    /// The same, with variables that set the emulator's pace.
-    fn start_with(environment: &Path, paces: &[(&str, &str)]) -> Self {
+    /// An account with everything that the environment in a folder refers to, and variables that the emulator knows.
+    /// Takes 3 s, and waits for its turn.
+    pub fn start_for(environment: &Path, variables_of_its_own: &[(&str, &str)]) -> Self {
         let place = Place::take();
         let folder = tempfile::tempdir().unwrap();
         let (variables, log) = (folder.path().join("variables"), folder.path().join("log"));
@@ -142,7 +138,7 @@ impl Account {
             // Says that the account is there, and stays until its stdin is closed, as it is when this process ends.
             .args(["sh", "-c", "echo up; exec cat"])
             .env("DRIFTLESS_EMULATOR_LEDGER", folder.path().join("ledger"))
-            .envs(paces.iter().copied())
+            .envs(variables_of_its_own.iter().copied())
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

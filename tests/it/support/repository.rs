@@ -82,6 +82,11 @@ impl Repository {
         fs::write(self.environment().join(file), text).unwrap();
     }
 
+    /// Removes a file below `env`.
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.environment().join(file)).unwrap();
+    }
+
     /// Commits everything; gives the commit's id.
     pub fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
