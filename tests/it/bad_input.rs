@@ -194,7 +194,7 @@ fn a_rewound_branch_is_followed_and_shown() {
 #[test]
 fn a_service_that_left_git_is_left_alone() {
     let scene = Scene::new(&["web", "api"]);
-    fs::remove_file(scene.repository.environment().join(file("web"))).unwrap();
+    scene.repository.remove(&file("web"));
     scene.repository.commit("Without web");
     let status = scene.daemon.wait("web is shown as left", |status| status.service("web")["left"] == true);
     let reason = status.service("web")["reason"].as_str().unwrap().to_owned();

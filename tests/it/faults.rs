@@ -186,7 +186,7 @@ fn what_cannot_be_read_is_unknown_and_not_written_to() {
     let rows = READS.len() * faults.len();
     let names: Vec<String> = (0..rows).map(|index| format!("read-{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let account = Account::start_for(&read_repository(&names).environment());
+    let account = Account::start_for(&read_repository(&names).environment(), &[]);
     let failed = table(rows, AT_ONCE, |index| {
         let (row, (fault, code)) = (&READS[index / faults.len()], &faults[index % faults.len()]);
         let (name, other, began) = (names[index], format!("{}-other", names[index]), Instant::now());

@@ -42,7 +42,7 @@ pub fn service(name: &str) -> String {
 
 /// An account in which all of that can run.
 pub fn account() -> Account {
-    Account::start_for(&repository(&["any"]).environment())
+    Account::start_for(&repository(&["any"]).environment(), &[])
 }
 
 /// The file of a service, below `env`.
