@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
 use super::recorder::Recorder;
+use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
@@ -86,6 +87,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     let (mut plans, snapshot) = pass.plan(&observer, pass.memory.clone()).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
+        note_failures(&observer, &plans, failed.keys(), &snapshot).await;
         let (again, _) = pass.plan_with(&observer, failed, snapshot.clone()).await;
         plans.extend(again);
     }
@@ -136,6 +138,23 @@ fn judge(
         }
     });
     failed.collect()
+}
+
+/// Writes down in AWS what ECS could not bring up. When that fails, this process still remembers it.
+async fn note_failures(
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    failed: impl Iterator<Item = &ServiceName>,
+    snapshot: &Snapshot,
+) {
+    for name in failed {
+        let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
+        let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
+        let Some(action) = plan.zip(live).and_then(|(plan, live)| plan.mark_failed(live)) else { continue };
+        if let Err(error) = apply(&observer.clients, &action, serde_json::Value::Null, Priority::Commit).await {
+            tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
+        }
+    }
 }
 
 fn facts<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> Option<&'s ServiceFacts> {

@@ -42,6 +42,13 @@ fn failed_and_next(tag: &str) {
     assert_eq!(writes.count("RegisterTaskDefinition"), 1, "{}", writes.text());
     assert_eq!(writes.count("UpdateService"), 1, "{}", writes.text());
 
+    // A process that was started since, and remembers nothing, leaves it as well.
+    daemon.stop();
+    let daemon = Daemon::start(&account, &repository, &Options::default());
+    daemon.wait("the failure is still known", |status| status.service("prod-api")["state"] == "failed");
+    assert_quiet(&account, &daemon, 6);
+    assert_eq!(account.writes().since(before).count("UpdateService"), 1, "{}", account.writes().since(before).text());
+
     // Git changes, and it is tried at once.
     repository.edit("services/prod-api.yaml", &format!("prod-api:{bad}"), "prod-api:2.1.2");
     let commit = repository.commit("api: 2.1.2");

@@ -16,14 +16,14 @@ use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
-use super::observed::Snapshot;
+use super::observed::{Live, Snapshot};
 use super::shape::Shapes;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use planner::{APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, Look, Output, Planner};
+pub use planner::{APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Output, Planner};
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.
 #[derive(Debug, Clone)]
@@ -71,6 +71,17 @@ impl ServicePlan {
     /// Whether everything that it depends on could be read.
     pub fn is_whole(&self) -> bool {
         !self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }))
+    }
+
+    /// The action that notes in AWS, where the next process finds it, that ECS could not bring this up.
+    pub fn mark_failed(&self, live: &Live) -> Option<Action> {
+        let short: String = self.digest.chars().take(16).collect();
+        if live.tags.get(planner::FAILED_TAG) == Some(&short) {
+            return None;
+        }
+        let tags = BTreeMap::from([(planner::FAILED_TAG.to_owned(), short)]);
+        let target = ResourceId::new(Kind::Service, self.id.service.as_str());
+        Some(Action::Tag { target, arn: live.arn.clone()?, tags })
     }
 
     /// The strongest effect of all changes.
@@ -221,7 +232,10 @@ impl fmt::Display for Hold {
                 write!(f, "deployment {deployment} is under way; drift is looked at again after it")
             }
             Hold::RolloutFailed { reason } => {
-                write!(f, "the rollout of this commit failed ({reason}); it is not tried again until git changes")
+                write!(
+                    f,
+                    "the rollout of this commit failed ({reason}); it is not tried again until git changes, or with driftless apply"
+                )
             }
             Hold::Manual => f.write_str("sync.mode is manual: driftless apply does it"),
             Hold::DetectOnly => f.write_str("sync.mode is detect: differences are shown, nothing is changed"),

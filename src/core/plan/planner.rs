@@ -8,12 +8,16 @@ use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The tag that says from which declaration a service was last brought up to date. A difference while the declaration
 /// is still the same is drift.
 pub const APPLIED_TAG: &str = "driftless:applied";
+/// The tag that says which declaration ECS could not bring up: it is not tried again, also by a process that was started
+/// since.
+pub const FAILED_TAG: &str = "driftless:failed";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
 pub const CONTENT_TAG: &str = "driftless:content";
 /// The tag that names the environment that made a thing.
@@ -138,39 +142,49 @@ impl<'p> Planner<'p> {
     pub fn complete(&mut self, section: &str, node: &Node, live: &BTreeMap<(String, String), String>) -> Option<Input> {
         let mut input = Input::default();
         let mut complete = true;
-        input.document = self.completed(section, "", node, live, &mut input.late, &mut complete);
+        let mut at = Vec::new();
+        input.document = self.completed(section, &mut at, node, live, &mut input.late, &mut complete);
         complete.then_some(input)
     }
 
-    fn completed(
+    /// `at` is the way to `node`; it is written out only for the few values that have to be looked up.
+    fn completed<'n>(
         &mut self,
         section: &str,
-        at: &str,
-        node: &Node,
+        at: &mut Vec<Cow<'n, str>>,
+        node: &'n Node,
         live: &BTreeMap<(String, String), String>,
         late: &mut Vec<(String, ResourceId)>,
         complete: &mut bool,
     ) -> Value {
         match &node.tree {
-            Tree::List(items) => items
-                .iter()
-                .enumerate()
-                .map(|(i, item)| self.completed(section, &pointer(at, &i.to_string()), item, live, late, complete))
-                .collect(),
+            Tree::List(items) => {
+                let mut completed = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    at.push(Cow::Owned(index.to_string()));
+                    completed.push(self.completed(section, at, item, live, late, complete));
+                    at.pop();
+                }
+                Value::Array(completed)
+            }
             Tree::Map(entries) => {
-                let given = entries.iter().filter(|entry| entry.node.tree != Tree::Null);
-                let completed = given.map(|entry| {
-                    let at = pointer(at, &entry.key);
-                    (entry.key.clone(), self.completed(section, &at, &entry.node, live, late, complete))
-                });
-                Value::Object(completed.collect::<Map<_, _>>())
+                let mut completed = Map::new();
+                for entry in entries.iter().filter(|entry| entry.node.tree != Tree::Null) {
+                    at.push(Cow::Borrowed(&entry.key));
+                    completed.insert(entry.key.clone(), self.completed(section, at, &entry.node, live, late, complete));
+                    at.pop();
+                }
+                Value::Object(completed)
             }
             Tree::Template(parts) => {
+                let named_by = at.iter().fold(section.to_owned(), |text, step| format!("{text}.{step}"));
                 let mut text = String::new();
                 for part in parts {
-                    match self.part(part, &format!("{section}{}", at.replace('/', ".")), live) {
+                    match self.part(part, &named_by, live) {
                         Some(Ok(value)) => text.push_str(&value),
-                        Some(Err(made)) => late.push((at.to_owned(), made)),
+                        Some(Err(made)) => {
+                            late.push((at.iter().fold(String::new(), |at, step| pointer(&at, step)), made));
+                        }
                         None => *complete = false,
                     }
                 }
@@ -244,6 +258,19 @@ impl<'p> Planner<'p> {
     pub fn made_tags(&self) -> BTreeMap<String, String> {
         let environment = &self.inputs.desired.environment.name;
         BTreeMap::from([(ENVIRONMENT_TAG.to_owned(), environment.as_str().to_owned())])
+    }
+
+    /// Why ECS could not bring up what git says, if it could not: remembered, or written as a tag.
+    pub fn failed_before(&self) -> Option<String> {
+        if let Some((digest, reason)) = &self.memory.failed
+            && *digest == self.plan.digest
+        {
+            return Some(reason.clone());
+        }
+        let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
+        // Who asks for it now may try again.
+        let same = *tag == self.applied_tag() && !self.inputs.policy.asked;
+        same.then(|| "ECS could not bring it up".to_owned())
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.

@@ -245,9 +245,7 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
         }
     }
     let differs = moves || !changed.is_empty();
-    if let Some((_, reason)) = planner.memory.failed.clone().filter(|(digest, _)| *digest == planner.plan.digest)
-        && differs
-    {
+    if let Some(reason) = planner.failed_before().filter(|_| differs) {
         planner.hold(Hold::RolloutFailed { reason });
     } else if differs && planner.applied_already() && facts.is_rolling_out() && !planner.inputs.policy.asked {
         let deployment = facts.primary().map(|primary| primary.id.clone()).unwrap_or_default();
