@@ -47,6 +47,11 @@ impl Trap {
             let pid = pid.load(Ordering::SeqCst).to_string();
             assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
             sprung.store(true, Ordering::SeqCst);
+            if signal == "-TERM" {
+                // The answer goes back when the process has had time to notice: the kernel delivers a signal later than
+                // `kill` returns, and what is begun in between was begun before it.
+                std::thread::sleep(Duration::from_millis(500));
+            }
         })
     }
 
