@@ -162,7 +162,7 @@ impl Service<'_> {
                 }
             },
         };
-        for (name, key) in [("sync.prune", "prune"), ("sync.windows", "windows")] {
+        for (name, key) in [("sync.prune", "prune"), ("sync.strict", "strict"), ("sync.windows", "windows")] {
             if let Some(entry) = node.entry(key).filter(|entry| entry.node.as_bool() != Some(false)) {
                 not_converged.push((name, entry.key_place.clone()));
             }
