@@ -6,8 +6,8 @@ use super::{Exit, Where};
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::document::check::duration;
-use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
-use crate::core::observed::{Facts, ServiceFacts, Snapshot};
+use crate::core::id::{Arn, ServiceName};
+use crate::core::observed::ServiceFacts;
 use crate::core::plan::text::Header;
 use crate::core::plan::{Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::{Class, backoff};
@@ -120,7 +120,7 @@ impl Apply {
             plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
         for plan in &planned.services {
             let name = plan.id.service.clone();
-            let facts = service_facts(&snapshot, &name);
+            let facts = snapshot.service(&name).cloned();
             let progress = self.one(plan, facts).await;
             self.progress.insert(name, progress);
         }
@@ -247,13 +247,6 @@ impl Apply {
         let counts: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
         println!("Applied: {}", if counts.is_empty() { "no services".into() } else { counts.join(", ") });
         exit
-    }
-}
-
-fn service_facts(snapshot: &Snapshot, name: &ServiceName) -> Option<ServiceFacts> {
-    match &snapshot.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
-        Facts::Service(facts) => Some(facts.clone()),
-        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
     }
 }
 

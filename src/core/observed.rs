@@ -1,6 +1,6 @@
 //! What AWS answered. Three-valued: a thing that could not be read is neither there nor absent.
 
-use super::id::{Arn, ResourceId};
+use super::id::{Arn, Kind, ResourceId, ServiceName};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -137,6 +137,14 @@ impl Snapshot {
         match self.resources.get(id) {
             Some(Observed::Present(live)) => Some(live),
             Some(Observed::Absent | Observed::Unknown { .. }) | None => None,
+        }
+    }
+
+    /// How a service is doing, if it is known to be there.
+    pub fn service(&self, name: &ServiceName) -> Option<&ServiceFacts> {
+        match &self.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
+            Facts::Service(facts) => Some(facts),
+            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
         }
     }
 

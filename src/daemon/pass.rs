@@ -12,7 +12,7 @@ use crate::aws::pace::Priority;
 use crate::aws::tables;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
-use crate::core::observed::{Facts, ServiceFacts, Snapshot};
+use crate::core::observed::{ServiceFacts, Snapshot};
 use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::Class;
 use crate::core::rollout::{Rollout, rollout};
@@ -97,7 +97,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     }
     for (name, plan) in plans {
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
-        let facts = facts(&snapshot, &name).cloned();
+        let facts = snapshot.service(&name).cloned();
         let images = plan.as_ref().ok().map(|_| images(&snapshot, facts.as_ref())).unwrap_or_default();
         // A task each: a panic in one service's pass ends that pass alone.
         let inner = {
@@ -122,7 +122,7 @@ fn judge(
     snapshot: &Snapshot,
 ) -> BTreeMap<ServiceName, Memory> {
     let failed = plans.iter().filter_map(|(name, plan)| {
-        let (plan, facts) = (plan.as_ref().ok()?, facts(snapshot, name)?);
+        let (plan, facts) = (plan.as_ref().ok()?, snapshot.service(name)?);
         let mut memory = pass.memory.get(name)?.clone();
         // Only what was asked for by this very declaration can have failed.
         if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
@@ -154,13 +154,6 @@ async fn note_failures(
         if let Err(error) = apply(&observer.clients, &action, serde_json::Value::Null, Priority::Commit).await {
             tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
         }
-    }
-}
-
-fn facts<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> Option<&'s ServiceFacts> {
-    match &snapshot.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
-        Facts::Service(facts) => Some(facts),
-        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
     }
 }
 

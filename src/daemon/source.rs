@@ -34,11 +34,10 @@ pub struct Follower {
     env: BTreeMap<String, String>,
     recorder: Arc<Recorder>,
     requests: mpsc::Sender<Request>,
-    seen: Option<Seen>,
+    seen: Option<Arc<Seen>>,
 }
 
 /// What was read last.
-#[derive(Clone)]
 struct Seen {
     commit: Commit,
     reading: Reading,
@@ -108,7 +107,7 @@ impl Follower {
 
     async fn look(&mut self) -> Result<(), (String, Class)> {
         let (source, state, env, seen) = (self.source.clone(), self.state.clone(), self.env.clone(), self.seen.clone());
-        let looking = tokio::task::spawn_blocking(move || look(&source, &state, &env, seen.as_ref()));
+        let looking = tokio::task::spawn_blocking(move || look(&source, &state, &env, seen.as_deref()));
         let look = match tokio::time::timeout(FETCH_LIMIT + FETCH_GRACE, looking).await {
             Ok(Ok(look)) => look.map_err(|error| {
                 let class = if error.is_transient() { Class::Transient } else { Class::Terminal };
@@ -160,7 +159,7 @@ impl Follower {
             let _ = self.requests.send(Request { environment, gone, services: now.clone() }).await;
         }
         let services = if now.is_empty() { before } else { now };
-        self.seen = Some(Seen { commit, reading, services });
+        self.seen = Some(Arc::new(Seen { commit, reading, services }));
     }
 }
 

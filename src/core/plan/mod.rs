@@ -75,13 +75,18 @@ impl ServicePlan {
 
     /// The action that notes in AWS, where the next process finds it, that ECS could not bring this up.
     pub fn mark_failed(&self, live: &Live) -> Option<Action> {
-        let short: String = self.digest.chars().take(16).collect();
+        let short = self.short_digest();
         if live.tags.get(planner::FAILED_TAG) == Some(&short) {
             return None;
         }
         let tags = BTreeMap::from([(planner::FAILED_TAG.to_owned(), short)]);
         let target = ResourceId::new(Kind::Service, self.id.service.as_str());
         Some(Action::Tag { target, arn: live.arn.clone()?, tags })
+    }
+
+    /// The digest as tags hold it: enough to tell declarations apart.
+    fn short_digest(&self) -> String {
+        self.digest.chars().take(16).collect()
     }
 
     /// The strongest effect of all changes.

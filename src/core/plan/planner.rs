@@ -275,7 +275,7 @@ impl<'p> Planner<'p> {
 
     /// What [`APPLIED_TAG`] holds once this plan is done.
     pub fn applied_tag(&self) -> String {
-        self.plan.digest.chars().take(16).collect()
+        self.plan.short_digest()
     }
 
     /// Whether what git says now was applied before, so that a difference is drift.
