@@ -111,7 +111,7 @@ impl Bucket {
             Bucket::AlarmRead => (9.0, 9.0),
             Bucket::AlarmModify => (3.0, 3.0),
             // Not published (Application Auto Scaling, Cloud Map) or called rarely: begin low.
-            Bucket::Other(_) => (10.0, 2.0),
+            Bucket::Other(_) => (20.0, 5.0),
         };
         Rate { burst, per_second }
     }

@@ -166,10 +166,10 @@ impl Apply {
         let never = CancellationToken::new();
         let done = execute(&self.observer, plan, &self.writes, Priority::Commit, &never, |step, arn| {
             let line = match arn {
-                Some(arn) => format!("{} {}", step.action.operation(), arn.short()),
-                None => step.action.operation().to_owned(),
+                Some(arn) => format!("{} {}", step.action.call.operation(), arn.short()),
+                None => step.action.call.operation().to_owned(),
             };
-            lines.push((line, arn.cloned(), step.action.operation()));
+            lines.push((line, arn.cloned(), step.action.call.operation()));
         })
         .await;
         let memory = self.memory.entry(name.clone()).or_default();

@@ -29,12 +29,12 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         for declared in declared {
             println!("# {}", declared.name);
             for (section, node) in sections(declared) {
-                print_places(&format!("/{section}"), node);
+                print_places(&format!("/{section}"), &node);
             }
         }
     } else {
         let whole = declared.map(|declared| {
-            let sections = sections(declared).map(|(name, node)| (name.to_owned(), node.to_value()));
+            let sections = sections(declared).into_iter().map(|(name, node)| (name, node.to_value()));
             (declared.name.to_string(), Value::Object(sections.into_iter().collect()))
         });
         let document = json!({ "services": Value::Object(whole.collect::<Map<_, _>>()) });
@@ -46,8 +46,21 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     Ok(if loaded.has_errors() { Exit::Error } else { Exit::Ok })
 }
 
-fn sections(declared: &Declared) -> [(&'static str, &Node); 2] {
-    [("taskDefinition", &declared.task_definition), ("service", &declared.service)]
+/// What is declared, by section: the inputs of AWS's operations with everything that is implied.
+fn sections(declared: &Declared) -> Vec<(String, Node)> {
+    let mut sections = Vec::new();
+    if let Some(workload) = &declared.workload {
+        sections.push(("taskDefinition".to_owned(), workload.task_definition.clone()));
+        sections.push(("service".to_owned(), workload.service.clone()));
+    }
+    for resource in &declared.resources {
+        let mut node = resource.input.clone();
+        if let Some(attributes) = &resource.attributes {
+            node.set("attributes", attributes.clone());
+        }
+        sections.push((resource.path.to_string(), node));
+    }
+    sections
 }
 
 fn print_places(at: &str, node: &Node) {

@@ -1,48 +1,120 @@
 //! The closed set of what driftless does to AWS. An action is data: it says everything, it decides nothing.
 
-use super::id::{Arn, ResourceId, ServiceName};
-use serde::Serialize;
-use serde_json::Value;
+use super::id::{Arn, Kind, ResourceId};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The operations that change something, each with our short name of its AWS service and AWS's name of it.
+macro_rules! calls { ($($(#[$doc:meta])* $name:ident = $service:literal $operation:literal, $words:literal;)*) => {
+    /// One operation of AWS that changes something.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Call { $($(#[$doc])* $name),* }
+
+    impl Call {
+        /// Every operation, for the IAM policy and the tests.
+        pub const ALL: &[Call] = &[$(Call::$name),*];
+
+        /// Our short name of the service, as [`crate::aws::call::Operation`] has it.
+        pub const fn service(self) -> &'static str {
+            match self { $(Call::$name => $service),* }
+        }
+
+        /// AWS's name of the operation.
+        pub const fn operation(self) -> &'static str {
+            match self { $(Call::$name => $operation),* }
+        }
+
+        /// What it does, for people: "create".
+        pub const fn words(self) -> &'static str {
+            match self { $(Call::$name => $words),* }
+        }
+    }
+} }
+
+calls! {
+    /// A new revision. Never retried blindly: there is no client token.
+    RegisterTaskDefinition = "ecs" "RegisterTaskDefinition", "register a revision of";
+    /// With a client token.
+    CreateService = "ecs" "CreateService", "create";
+    /// Only what changes.
+    UpdateService = "ecs" "UpdateService", "update";
+    /// These tags are set, others stay.
+    TagEcs = "ecs" "TagResource", "tag";
+    /// With a name that is free again only when ECS says INACTIVE.
+    DeleteService = "ecs" "DeleteService", "delete";
+    /// With the same settings as an existing group of the name it gives that group.
+    CreateTargetGroup = "elbv2" "CreateTargetGroup", "create";
+    /// The health check only.
+    ModifyTargetGroup = "elbv2" "ModifyTargetGroup", "update";
+    /// These attributes are set, others stay.
+    ModifyTargetGroupAttributes = "elbv2" "ModifyTargetGroupAttributes", "update";
+    /// Refused while a rule or listener forwards to it.
+    DeleteTargetGroup = "elbv2" "DeleteTargetGroup", "delete";
+    /// These attributes are set, others stay.
+    ModifyLoadBalancerAttributes = "elbv2" "ModifyLoadBalancerAttributes", "update";
+    /// On a port that no other listener of the load balancer has.
+    CreateListener = "elbv2" "CreateListener", "create";
+    /// What is left out stays.
+    ModifyListener = "elbv2" "ModifyListener", "update";
+    /// These attributes are set, others stay.
+    ModifyListenerAttributes = "elbv2" "ModifyListenerAttributes", "update";
+    /// Beside the default one, for host names (SNI).
+    AddListenerCertificates = "elbv2" "AddListenerCertificates", "add to the";
+    /// On a priority that no other rule of the listener has.
+    CreateRule = "elbv2" "CreateRule", "create";
+    /// Conditions, actions and transforms: each is replaced whole, what is left out stays.
+    ModifyRule = "elbv2" "ModifyRule", "update";
+    /// Many at once, so that a swap is one call.
+    SetRulePriorities = "elbv2" "SetRulePriorities", "set the priority of";
+    /// Traffic that it took goes on to the rules behind it.
+    DeleteRule = "elbv2" "DeleteRule", "delete";
+    /// These tags are set, others stay.
+    TagElb = "elbv2" "AddTags", "tag";
+    /// Creates and updates: what is left out stays.
+    RegisterScalableTarget = "autoscaling" "RegisterScalableTarget", "register";
+    /// Its policies and scheduled actions go with it.
+    DeregisterScalableTarget = "autoscaling" "DeregisterScalableTarget", "deregister";
+    /// Creates and replaces: what is left out goes.
+    PutScalingPolicy = "autoscaling" "PutScalingPolicy", "put";
+    /// Creates and updates: start and end times that are left out go.
+    PutScheduledAction = "autoscaling" "PutScheduledAction", "put";
+    /// These tags are set, others stay.
+    TagScaling = "autoscaling" "TagResource", "tag";
+    /// Creates and replaces: what is left out goes, but for tags.
+    PutMetricAlarm = "cloudwatch" "PutMetricAlarm", "put";
+    /// By name.
+    DeleteAlarms = "cloudwatch" "DeleteAlarms", "delete";
+    /// These tags are set, others stay.
+    TagAlarm = "cloudwatch" "TagResource", "tag";
+    /// With a creator request id.
+    CreateDiscoveryService = "discovery" "CreateService", "create";
+    /// Records and a health check that are left out go.
+    UpdateDiscoveryService = "discovery" "UpdateService", "update";
+    /// Refused while instances are registered.
+    DeleteDiscoveryService = "discovery" "DeleteService", "delete";
+    /// These tags are set, others stay.
+    TagDiscovery = "discovery" "TagResource", "tag";
+    /// Without retention: events never expire.
+    CreateLogGroup = "logs" "CreateLogGroup", "create";
+    /// Events that are older go.
+    PutRetentionPolicy = "logs" "PutRetentionPolicy", "set the retention of";
+    /// Data from now on is encrypted with this key.
+    AssociateKmsKey = "logs" "AssociateKmsKey", "set the key of";
+    /// These tags are set, others stay.
+    TagLogs = "logs" "TagResource", "tag";
+}
+
 /// One call to AWS.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "operation")]
-pub enum Action {
-    /// ECS RegisterTaskDefinition: a new revision. Never retried blindly: there is no client token.
-    RegisterTaskDefinition {
-        /// The family it becomes a revision of.
-        family: String,
-        /// The whole input.
-        #[serde(skip)]
-        input: Input,
-    },
-    /// ECS CreateService, with a client token.
-    CreateService {
-        /// The service's name.
-        service: ServiceName,
-        /// The whole input.
-        #[serde(skip)]
-        input: Input,
-    },
-    /// ECS UpdateService: only what changes.
-    UpdateService {
-        /// The service's name.
-        service: ServiceName,
-        /// The whole input.
-        #[serde(skip)]
-        input: Input,
-    },
-    /// ECS TagResource: these tags are set, others stay.
-    Tag {
-        /// A service, or a revision of a task definition.
-        target: ResourceId,
-        /// Its ARN.
-        arn: Arn,
-        /// What is set.
-        tags: BTreeMap<String, String>,
-    },
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// The operation.
+    pub call: Call,
+    /// What it makes or changes.
+    pub target: ResourceId,
+    /// The whole input.
+    pub input: Input,
 }
 
 /// An operation's input in which ARNs may be missing that an earlier step makes.
@@ -55,6 +127,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// An input in which nothing is missing.
+    pub fn whole(document: Value) -> Self {
+        Self { document, late: Vec::new() }
+    }
+
     /// The document with the ARNs of `made` in their places; the first one that is not there is the error.
     pub fn complete(&self, made: &BTreeMap<ResourceId, Arn>) -> Result<Value, ResourceId> {
         let mut document = self.document.clone();
@@ -69,57 +146,110 @@ impl Input {
 }
 
 impl Action {
-    /// What the action makes or changes.
-    pub fn target(&self) -> ResourceId {
-        use super::id::Kind;
-        match self {
-            Action::RegisterTaskDefinition { family, .. } => ResourceId::new(Kind::TaskDefinition, family.as_str()),
-            Action::CreateService { service, .. } | Action::UpdateService { service, .. } => {
-                ResourceId::new(Kind::Service, service.as_str())
+    /// A call with a whole input.
+    pub fn new(call: Call, target: ResourceId, document: Value) -> Self {
+        Self { call, target, input: Input::whole(document) }
+    }
+
+    /// Sets tags of the thing with this ARN in the form that the ARN's service takes. `None` for a service whose tags are
+    /// not written.
+    pub fn tag(target: ResourceId, arn: &Arn, tags: &BTreeMap<String, String>) -> Option<Self> {
+        let pairs = |key: &str, value: &str| -> Value { tags.iter().map(|(k, v)| json!({ key: k, value: v })).collect() };
+        let arn = arn.as_str();
+        let (call, document) = match arn.split(':').nth(2)? {
+            "ecs" => (Call::TagEcs, json!({ "resourceArn": arn, "tags": pairs("key", "value") })),
+            "elasticloadbalancing" => {
+                (Call::TagElb, json!({ "ResourceArns": [arn], "Tags": pairs("Key", "Value") }))
             }
-            Action::Tag { target, .. } => target.clone(),
-        }
+            "application-autoscaling" => (Call::TagScaling, json!({ "ResourceARN": arn, "Tags": tags })),
+            "cloudwatch" => (Call::TagAlarm, json!({ "ResourceARN": arn, "Tags": pairs("Key", "Value") })),
+            "servicediscovery" => (Call::TagDiscovery, json!({ "ResourceARN": arn, "Tags": pairs("Key", "Value") })),
+            "logs" => (Call::TagLogs, json!({ "resourceArn": arn, "tags": tags })),
+            _ => return None,
+        };
+        Some(Self::new(call, target, document))
     }
 
-    /// AWS's name of the operation.
-    pub fn operation(&self) -> &'static str {
-        match self {
-            Action::RegisterTaskDefinition { .. } => "RegisterTaskDefinition",
-            Action::CreateService { .. } => "CreateService",
-            Action::UpdateService { .. } => "UpdateService",
-            Action::Tag { .. } => "TagResource",
-        }
+    /// Whether it only sets tags.
+    pub fn is_tag(&self) -> bool {
+        self.call.words() == "tag"
     }
 
-    /// The input, where the action has a document.
-    pub fn input(&self) -> Option<&Input> {
-        match self {
-            Action::RegisterTaskDefinition { input, .. }
-            | Action::CreateService { input, .. }
-            | Action::UpdateService { input, .. } => Some(input),
-            Action::Tag { .. } => None,
+    /// The names of the fields that are sent beside those that only say where, sorted.
+    fn fields(&self) -> Vec<&str> {
+        const WHERE: [&str; 12] = [
+            "cluster",
+            "service",
+            "serviceNamespace",
+            "ServiceNamespace",
+            "ResourceId",
+            "ScalableDimension",
+            "TargetGroupArn",
+            "LoadBalancerArn",
+            "ListenerArn",
+            "RuleArn",
+            "Id",
+            "logGroupName",
+        ];
+        let all = self.input.document.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        let mut fields: Vec<&str> = all.filter(|name| !WHERE.contains(name)).collect();
+        fields.sort_unstable();
+        fields
+    }
+
+    /// The keys of the tags that are set.
+    fn tag_keys(&self) -> Vec<String> {
+        let tags = self.input.document.get("tags").or_else(|| self.input.document.get("Tags"));
+        let mut keys: Vec<String> = match tags {
+            Some(Value::Object(map)) => map.keys().cloned().collect(),
+            Some(Value::Array(pairs)) => {
+                let key = |pair: &Value| pair.get("key").or_else(|| pair.get("Key"))?.as_str().map(str::to_owned);
+                pairs.iter().filter_map(key).collect()
+            }
+            _ => Vec::new(),
+        };
+        keys.sort();
+        keys
+    }
+}
+
+/// As a person would say it: "create target group prod-api".
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, target, input: _ } = self;
+        let name = match target.kind {
+            Kind::TaskDefinition => target.name.to_string(),
+            Kind::TaskDefinitionRevision => {
+                format!("{} {}", target.kind.words(), Arn::new(target.name.clone()).short())
+            }
+            _ => target.to_string(),
+        };
+        write!(f, "{} {name}", call.words())?;
+        match call {
+            _ if self.is_tag() => write!(f, ": {}", self.tag_keys().join(", ")),
+            Call::UpdateService
+            | Call::ModifyTargetGroup
+            | Call::ModifyListener
+            | Call::ModifyRule
+            | Call::RegisterScalableTarget
+            | Call::UpdateDiscoveryService => {
+                let fields = self.fields();
+                let fields = fields.iter().map(|field| super::shape::lower_first(field));
+                write!(f, ": {}", fields.collect::<Vec<_>>().join(", "))
+            }
+            Call::ModifyTargetGroupAttributes | Call::ModifyLoadBalancerAttributes | Call::ModifyListenerAttributes => {
+                f.write_str(": attributes")
+            }
+            _ => Ok(()),
         }
     }
 }
 
-/// As a person would say it: "register prod-api-task".
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::RegisterTaskDefinition { family, input: _ } => write!(f, "register a revision of {family}"),
-            Action::CreateService { service, input: _ } => write!(f, "create service {service}"),
-            Action::UpdateService { service, input } => {
-                let mut fields: Vec<&str> =
-                    input.document.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
-                fields.retain(|field| !matches!(*field, "cluster" | "service"));
-                fields.sort_unstable();
-                write!(f, "update service {service}: {}", fields.join(", "))
-            }
-            Action::Tag { target, arn, tags } => {
-                let keys: Vec<_> = tags.keys().map(String::as_str).collect();
-                write!(f, "tag {} {}: {}", target.kind.words(), arn.short(), keys.join(", "))
-            }
-        }
+/// Operation, AWS service and target: inputs may hold secrets and are not shown.
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { call, target, input: _ } = self;
+        json!({ "operation": call.operation(), "api": call.service(), "target": target }).serialize(serializer)
     }
 }
 
@@ -135,7 +265,7 @@ pub enum Effect {
     ForcedRestart,
     /// The service does not exist: its tasks are started.
     Create,
-    /// Only a new service can have the setting.
+    /// Only a new thing can have the setting.
     Replacement,
 }
 
@@ -146,7 +276,7 @@ impl fmt::Display for Effect {
             Effect::RollingRestart => "rolling restart",
             Effect::ForcedRestart => "forced rolling restart",
             Effect::Create => "new service",
-            Effect::Replacement => "needs a new service",
+            Effect::Replacement => "cannot be changed in place",
         })
     }
 }

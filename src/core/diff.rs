@@ -2,7 +2,7 @@
 
 use super::normal::{canonical, key};
 use super::secret::{holds_secret, is_secret_name};
-use super::shape::{Order, Shape};
+use super::shape::{Order, Shape, lower_first};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,16 +53,28 @@ impl Path {
 
     /// The name of the field of the section that this lies in.
     pub fn top(&self) -> Option<&'static str> {
-        match self.0.get(1)? {
+        self.top_of(1)
+    }
+
+    /// The name of the field that this lies in, of the thing whose own path has so many steps.
+    pub fn top_of(&self, steps: usize) -> Option<&'static str> {
+        match self.0.get(steps)? {
             Step::Field(name) => Some(name),
             Step::Key(_) => None,
         }
     }
 
-    /// Whether `other`, as `service.deploymentConfiguration.alarms`, is this path or leads to it.
+    /// How many steps it has.
+    pub fn steps(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether `other`, as `service.deploymentConfiguration.alarms` or `targetGroups.prod-api.healthCheckPath`, is this
+    /// path or leads to it. Keys are written with a dot or in brackets, and AWS's names in either case of the first letter.
     pub fn is_below(&self, other: &str) -> bool {
-        let text = self.to_string();
-        text.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        let plain = |text: &str| text.replace('[', ".").replace(']', "").to_ascii_lowercase();
+        let text = plain(&self.to_string());
+        text.strip_prefix(plain(other).as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
     /// The last step, by which a value is judged to be a secret.
@@ -82,7 +94,7 @@ impl Path {
     /// As a JSON pointer, for the API.
     pub fn pointer(&self) -> String {
         self.0.iter().fold(String::new(), |text, step| match step {
-            Step::Field(name) => super::document::pointer(&text, name),
+            Step::Field(name) => super::document::pointer(&text, &lower_first(name)),
             Step::Key(key) => super::document::pointer(&text, key),
         })
     }
@@ -93,7 +105,7 @@ impl fmt::Display for Path {
         for (index, step) in self.0.iter().enumerate() {
             match step {
                 Step::Field(name) if index == 0 => f.write_str(name)?,
-                Step::Field(name) => write!(f, ".{name}")?,
+                Step::Field(name) => write!(f, ".{}", lower_first(name))?,
                 Step::Key(key) => write!(f, "[{key}]")?,
             }
         }
@@ -179,9 +191,14 @@ pub enum Managed<'d> {
     Declared(&'d Value),
 }
 
-/// Compares two normalised documents.
+/// Compares two normalised documents of a section.
 pub fn diff(section: &'static str, shape: Shape, managed: Managed<'_>, desired: &Value, live: &Value) -> Differences {
-    let mut walk = Walk { found: Differences::default(), path: Path::section(section) };
+    diff_at(Path::section(section), shape, managed, desired, live)
+}
+
+/// Compares two normalised documents of the thing at `path`.
+pub fn diff_at(path: Path, shape: Shape, managed: Managed<'_>, desired: &Value, live: &Value) -> Differences {
+    let mut walk = Walk { found: Differences::default(), path };
     let declared = match managed {
         Managed::Whole => None,
         Managed::Declared(declared) => Some(declared),

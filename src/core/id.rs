@@ -73,6 +73,17 @@ impl Revision {
     }
 }
 
+impl ServiceName {
+    /// The name under which everything is planned that `environment.yaml` declares for all services of the environment. No
+    /// ECS service can have it (CreateService, serviceName: letters, digits, `_` and `-`).
+    pub const SHARED: &str = "(shared)";
+
+    /// Whether it stands for what the services of an environment share.
+    pub fn is_shared(&self) -> bool {
+        self.as_str() == Self::SHARED
+    }
+}
+
 impl Arn {
     /// Whether `text` looks like an ARN (`arn:partition:service:...`).
     pub fn is_arn(text: &str) -> bool {
@@ -178,54 +189,77 @@ impl Scope {
     }
 }
 
-/// The kinds of things that are read from AWS. Those with a place in [`crate::kind::KINDS`] are also planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// An ECS cluster, by name. Read only: the environment's cluster must exist.
-    Cluster,
-    /// A Secrets Manager secret, by name. Only its ARN is read, never its value.
-    Secret,
-    /// A Systems Manager parameter, by name. Only that it exists is read, never its value.
-    Parameter,
-    /// The plain value of a Systems Manager parameter (never a SecureString), by name.
-    ParameterValue,
-    /// An output of a CloudFormation stack, by `STACK.Output`.
-    StackOutput,
-    /// An ELBv2 target group, by name.
-    TargetGroup,
-    /// An ELBv2 listener rule, by `LOAD-BALANCER:PORT/PRIORITY`.
-    ListenerRule,
-    /// One revision of a task definition, by ARN. Immutable but for its tags and status.
-    TaskDefinitionRevision,
-    /// The newest ACTIVE revisions of a family, newest first, by family.
-    TaskDefinitionFamily,
-    /// A task definition as declared, by family.
-    TaskDefinition,
-    /// An ECS service, by name in the environment's cluster.
-    Service,
-    /// The Application Auto Scaling target of a service, by the service's name.
-    ScalableTarget,
-}
+macro_rules! kinds { ($($(#[$doc:meta])* $name:ident = $words:literal),* $(,)?) => {
+    /// The kinds of things that are read from AWS, and that are made there.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Kind { $($(#[$doc])* $name),* }
 
-impl Kind {
-    /// The words for people: "target group".
-    pub fn words(self) -> &'static str {
-        match self {
-            Kind::Cluster => "cluster",
-            Kind::Secret => "secret",
-            Kind::Parameter => "parameter",
-            Kind::ParameterValue => "parameter value",
-            Kind::StackOutput => "stack output",
-            Kind::TargetGroup => "target group",
-            Kind::ListenerRule => "listener rule",
-            Kind::TaskDefinitionRevision => "task definition revision",
-            Kind::TaskDefinitionFamily => "task definition family",
-            Kind::TaskDefinition => "task definition",
-            Kind::Service => "service",
-            Kind::ScalableTarget => "scalable target of service",
+    impl Kind {
+        /// The words for people: "target group".
+        pub fn words(self) -> &'static str {
+            match self { $(Kind::$name => $words),* }
         }
     }
+} }
+
+kinds! {
+    /// An ECS cluster, by name. Read only: the environment's cluster must exist.
+    Cluster = "cluster",
+    /// A Secrets Manager secret, by name. Only its ARN is read, never its value.
+    Secret = "secret",
+    /// A Systems Manager parameter, by name. Only that it exists is read, never its value.
+    Parameter = "parameter",
+    /// The plain value of a Systems Manager parameter (never a SecureString), by name.
+    ParameterValue = "parameter value",
+    /// An output of a CloudFormation stack, by `STACK.Output`.
+    StackOutput = "stack output",
+    /// A load balancer, by name. It is not made here.
+    LoadBalancer = "load balancer",
+    /// The attributes of a load balancer, by its name.
+    LoadBalancerAttributes = "attributes of load balancer",
+    /// A listener, by `LOAD-BALANCER:PORT`.
+    Listener = "listener",
+    /// The attributes of a listener, by `LOAD-BALANCER:PORT`.
+    ListenerAttributes = "attributes of listener",
+    /// The certificates of a listener beside the default one, by `LOAD-BALANCER:PORT`.
+    ListenerCertificates = "certificates of listener",
+    /// All rules of a listener but the default one, by `LOAD-BALANCER:PORT`.
+    ListenerRules = "rules of listener",
+    /// One rule, by `LOAD-BALANCER:PORT/PRIORITY`; a declared one without a priority by what its conditions say.
+    ListenerRule = "listener rule",
+    /// An ELBv2 target group, by name.
+    TargetGroup = "target group",
+    /// The attributes of a target group, by its name.
+    TargetGroupAttributes = "attributes of target group",
+    /// The tags of a thing outside of ECS, by its ARN.
+    Tags = "tags of",
+    /// A Cloud Map namespace, by name. It is not made here.
+    Namespace = "namespace",
+    /// A Cloud Map service, by `NAMESPACE/NAME`.
+    DiscoveryService = "discovery service",
+    /// A CloudWatch log group, by name.
+    LogGroup = "log group",
+    /// One revision of a task definition, by ARN. Immutable but for its tags and status.
+    TaskDefinitionRevision = "task definition revision",
+    /// The newest ACTIVE revisions of a family, newest first, by family.
+    TaskDefinitionFamily = "task definition family",
+    /// A task definition as declared, by family.
+    TaskDefinition = "task definition",
+    /// An ECS service, by name in the environment's cluster.
+    Service = "service",
+    /// The Application Auto Scaling target of a service, by the service's name.
+    ScalableTarget = "scalable target of service",
+    /// All scaling policies of a service, by the service's name.
+    ScalingPolicies = "scaling policies of service",
+    /// A scaling policy, by `SERVICE/POLICY`.
+    ScalingPolicy = "scaling policy",
+    /// All scheduled actions of a service, by the service's name.
+    ScheduledActions = "scheduled actions of service",
+    /// A scheduled action, by `SERVICE/ACTION`.
+    ScheduledAction = "scheduled action",
+    /// A CloudWatch alarm, by name.
+    Alarm = "alarm",
 }
 
 /// One thing in the environment's account and region.

@@ -35,6 +35,22 @@ pub struct Live {
     pub comparable: OnceLock<Value>,
 }
 
+impl Live {
+    /// The things of one kind that it has.
+    pub fn members(&self) -> &[Arc<Live>] {
+        match &self.facts {
+            Facts::Members(members) => members,
+            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } | Facts::Service(_) => &[],
+        }
+    }
+
+    /// The digest of what was read, by which a step knows that nothing has changed since.
+    pub fn digest(&self) -> String {
+        let members: Vec<serde_json::Value> = self.members().iter().map(|member| member.digest().into()).collect();
+        super::normal::digest(&serde_json::json!([self.document, self.tags, members]))
+    }
+}
+
 /// What is no setting.
 #[derive(Debug, Clone, Default)]
 pub enum Facts {
@@ -45,6 +61,8 @@ pub enum Facts {
     Family(Vec<Arn>),
     /// A plain value: of a parameter, or of a stack's output.
     Value(String),
+    /// All things of one kind that a thing has: the rules of a listener, the policies of a service.
+    Members(Vec<Arc<Live>>),
     /// Whether a task definition revision may still be used.
     Revision {
         /// False once it is deregistered.
@@ -144,7 +162,7 @@ impl Snapshot {
     pub fn service(&self, name: &ServiceName) -> Option<&ServiceFacts> {
         match &self.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
             Facts::Service(facts) => Some(facts),
-            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
+            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } => None,
         }
     }
 

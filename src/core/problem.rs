@@ -82,8 +82,10 @@ codes! {
     SHARED_FAMILY = "E0214", "two services would run one task family";
     /// Fargate sizes that do not exist.
     FARGATE_SIZE = "E0301", "a Fargate size that does not exist";
-    /// Parsed and validated, but this version does not converge it.
-    NOT_CONVERGED = "W0401", "declared and valid, but not converged yet";
+    /// One thing declared in two files, or twice in one.
+    RESOURCE_TWICE = "E0215", "one resource is declared twice";
+    /// Parsed and validated, but this version does not act on it.
+    NOT_ACTED_ON = "W0401", "declared and valid, but not acted on yet";
     /// A plain value whose name says that it is a secret.
     PLAIN_SECRET = "W0402", "a plain environment value looks like a secret";
 }

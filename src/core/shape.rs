@@ -109,6 +109,17 @@ fn same_but_first_case(name: &str, key: &str) -> bool {
     same_from(1) || (same_from(acronym) && upper(key) == 0)
 }
 
+/// AWS's name with its first letter, or its first word where that is an acronym, in lower case, as documents write it:
+/// `healthCheckPath`, `ttl`, `okActions`.
+pub fn lower_first(name: &str) -> String {
+    let run = name.chars().take_while(char::is_ascii_uppercase).count();
+    let lower = match run {
+        run if run == name.len() => run,
+        run => run.saturating_sub(1).max(run.min(1)),
+    };
+    name.chars().enumerate().map(|(at, c)| if at < lower { c.to_ascii_lowercase() } else { c }).collect()
+}
+
 /// The shapes of every input that a desired-state document can hold, made by the edge from its tables.
 #[derive(Debug, Clone, Copy)]
 pub struct Shapes {

@@ -6,13 +6,12 @@ use crate::aws::call::Error;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
-use crate::core::action::Action;
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::digest;
-use crate::core::observed::{Facts, Observed, Snapshot};
+use crate::core::observed::{Observed, Snapshot};
 use crate::core::plan::{Against, ServicePlan, Step};
 use crate::core::retry::Class;
-use crate::kind::service::settings_digest;
+use crate::kind::digest_of;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -66,19 +65,35 @@ pub async fn execute(
     mut done: impl FnMut(&Step, Option<&Arn>),
 ) -> Result<(), Stop> {
     let mut made: BTreeMap<ResourceId, Arn> = BTreeMap::new();
+    // What was looked at again: from then on its changes are our own.
+    let mut verified: BTreeSet<ResourceId> = BTreeSet::new();
+    // Priorities were chosen against the rules that were read: one writer at a time for those of a listener.
+    let _locks = listener_locks(observer, plan).await;
     for step in &plan.steps {
         if stop.is_cancelled() {
             return Err(Stop::Stopping);
         }
-        let arn = one(observer, plan, step, &made, intents, priority).await?;
+        let arn = one(observer, plan, step, &made, &mut verified, intents, priority).await?;
         if let Some(Made { arn, written }) = arn {
             if written {
                 done(step, arn.as_ref());
             }
-            made.extend(arn.map(|arn| (step.action.target(), arn)));
+            made.extend(arn.map(|arn| (step.action.target.clone(), arn)));
         }
     }
     Ok(())
+}
+
+/// The locks of the listeners whose rules the plan writes, taken in one order.
+async fn listener_locks(observer: &Observer, plan: &ServicePlan) -> Vec<tokio::sync::OwnedMutexGuard<()>> {
+    let against = plan.steps.iter().filter_map(|step| step.against.as_ref());
+    let rules = against.filter(|against| against.id.kind == Kind::ListenerRules);
+    let names: BTreeSet<_> = rules.map(|against| against.id.name.clone()).collect();
+    let mut held = Vec::with_capacity(names.len());
+    for name in names {
+        held.push(observer.cache.listener_lock(&observer.scope, &name).lock_owned().await);
+    }
+    held
 }
 
 struct Made {
@@ -92,35 +107,35 @@ async fn one(
     plan: &ServicePlan,
     step: &Step,
     made: &BTreeMap<ResourceId, Arn>,
+    verified: &mut BTreeSet<ResourceId>,
     intents: &Mutex<Intents>,
     priority: Priority,
 ) -> Result<Option<Made>, Stop> {
-    let (service, operation) = (&plan.id.service, step.action.operation());
+    let (service, operation) = (&plan.id.service, step.action.call.operation());
     let key = &step.id;
-    let input = match step.action.input() {
-        Some(input) => input.complete(made).map_err(|id| Stop::Superseded(format!("the {id} was not made")))?,
-        None => serde_json::json!(step.action),
-    };
+    let input =
+        step.action.input.complete(made).map_err(|id| Stop::Superseded(format!("the {id} was not made")))?;
     let written = digest(&input);
     let lock = || intents.lock().unwrap_or_else(PoisonError::into_inner);
     match lock().known(service, key, &written, Instant::now()) {
         Known::Nothing => {}
         // What it made is needed by the steps behind it; an update that is believed ends the pass.
-        Known::Accepted(arn) if step.action.target().kind == Kind::TaskDefinition => {
+        Known::Accepted(arn) if is_needed(plan, step) => {
             return Ok(Some(Made { arn, written: false }));
         }
         Known::Accepted(_) => return Err(Stop::Waiting(format!("AWS does not show yet what {operation} changed"))),
         Known::Unclear => return Err(Stop::Waiting(format!("it is not known yet what came of {operation}"))),
     }
-    if let Some(against) = &step.against {
+    if let Some(against) = step.against.as_ref().filter(|against| !verified.contains(&against.id)) {
         still_as_planned(observer, against).await?;
+        verified.insert(against.id.clone());
     }
     lock().begin(service, key, written, Instant::now());
     match apply(&observer.clients, &step.action, input, priority).await {
         Ok(arn) => {
             lock().accepted(service, key, arn.clone());
-            if let Action::Tag { arn, .. } = &step.action {
-                observer.cache.forget_revision(arn);
+            if step.action.target.kind == Kind::TaskDefinitionRevision {
+                observer.cache.forget_revision(&Arn::from(&*step.action.target.name));
             }
             Ok(Some(Made { arn, written: true }))
         }
@@ -133,17 +148,17 @@ async fn one(
     }
 }
 
+/// Whether a later step names what this one makes.
+fn is_needed(plan: &ServicePlan, step: &Step) -> bool {
+    plan.steps.iter().any(|other| other.action.input.late.iter().any(|(_, id)| *id == step.action.target))
+}
+
 /// Reads again what the step was planned against: a stale plan must not overwrite what came after it.
 async fn still_as_planned(observer: &Observer, against: &Against) -> Result<(), Stop> {
     let mut snapshot = Snapshot::new(Timestamp::now());
     observer.observe(&BTreeSet::from([against.id.clone()]), Priority::VerifyWrite, &mut snapshot).await;
     let now = match snapshot.get(&against.id) {
-        Some(Observed::Present(live)) => match &live.facts {
-            Facts::Service(facts) if facts.status == "INACTIVE" => None,
-            Facts::Service(_) | Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => {
-                Some(settings_digest(live, tables::shapes().create_service))
-            }
-        },
+        Some(Observed::Present(live)) => digest_of(live, &tables::shapes()),
         Some(Observed::Absent) => None,
         Some(Observed::Unknown { why }) => return Err(Stop::Waiting(why.clone())),
         None => return Err(Stop::Waiting(format!("the {} could not be read again", against.id))),

@@ -226,7 +226,10 @@ impl Pass {
         if plan.is_in_sync() {
             lock(&self.intents).seen(name);
         }
-        let tasks = facts.zip(state.clone()).map(|(facts, rollout)| Tasks {
+        // What services share has no tasks: it is done when it is as git says.
+        let nothing = || (ServiceFacts::default(), Rollout::Completed);
+        let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
+        let tasks = shown.map(|(facts, rollout)| Tasks {
             desired: facts.desired,
             running: facts.running,
             pending: facts.pending,
@@ -253,12 +256,12 @@ impl Pass {
         let mut written = 0;
         let done = execute(observer, plan, &self.intents, priority, &self.stop, |step, arn| {
             written += 1;
-            if step.action.operation() == "RegisterTaskDefinition" {
+            if step.action.call.operation() == "RegisterTaskDefinition" {
                 memory.rolling = arn.cloned();
             }
             let what = What::Done {
                 service: plan.id.clone(),
-                operation: step.action.operation(),
+                operation: step.action.call.operation(),
                 cause: plan.cause,
                 effect: step.effect,
                 arn: arn.cloned(),

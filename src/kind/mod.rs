@@ -1,14 +1,42 @@
 //! PURE: one file a resource kind: what identifies it, which fields are ours, what AWS makes of them, what changing one
 //! takes. A kind plans its resources of one service with a [`Planner`](crate::core::plan::Planner).
 
+pub mod alarm;
+mod attributes;
+pub mod discovery;
+pub mod forward;
+pub mod listener;
+pub mod log_group;
+mod replace;
+pub mod rule;
+pub mod scalable_target;
+pub mod scaling_policy;
+pub mod scheduled_action;
 pub mod service;
+mod settle;
+pub mod target_group;
 pub mod task_definition;
+
+pub use settle::digest_of;
 
 use crate::core::id::Kind;
 use crate::core::plan::KindSpec;
 
 /// The kinds in the order in which they are brought up: what is named comes before what names it.
 pub const KINDS: &[KindSpec] = &[
+    KindSpec { kind: Kind::LogGroup, plan: log_group::plan },
+    KindSpec { kind: Kind::DiscoveryService, plan: discovery::plan },
+    KindSpec { kind: Kind::TargetGroup, plan: target_group::plan },
+    KindSpec { kind: Kind::LoadBalancer, plan: listener::plan },
+    KindSpec { kind: Kind::ListenerRule, plan: rule::plan },
     KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },
     KindSpec { kind: Kind::Service, plan: service::plan },
+    KindSpec { kind: Kind::ScalableTarget, plan: scalable_target::plan },
+    KindSpec { kind: Kind::ScalingPolicy, plan: scaling_policy::plan },
+    KindSpec { kind: Kind::Alarm, plan: alarm::plan },
+    KindSpec { kind: Kind::ScheduledAction, plan: scheduled_action::plan },
+    // What was left of a replacement goes when nothing uses it any more.
+    KindSpec { kind: Kind::TargetGroup, plan: replace::clear },
+    // Last: from which declaration all of it was brought up to date.
+    KindSpec { kind: Kind::Service, plan: service::mark },
 ];

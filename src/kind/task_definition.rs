@@ -3,8 +3,9 @@
 //! Live is the revision that the service runs, not the newest of its family. A new revision is registered only when no
 //! ACTIVE one has the same content.
 
-use crate::core::action::{Action, Effect};
-use crate::core::diff::{Managed, diff};
+use crate::core::action::{Action, Call, Effect};
+use crate::core::desired::{Section, Workload};
+use crate::core::diff::{Managed, Path, diff};
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::{Literal, Row, Rule, Table, digest, normalise, ordered};
 use crate::core::observed::{Facts, Live};
@@ -150,6 +151,7 @@ fn sized(value: &Value, unit: &str, factor: f64) -> Option<Value> {
 
 /// Plans the service's task definition: the running revision, another ACTIVE one with the same content, or a new one.
 pub fn plan(planner: &mut Planner<'_>) {
+    let Some(workload) = planner.workload() else { return };
     let shape = planner.inputs.shapes.task_definition;
     let service = match planner.look(&planner.service_resource()) {
         Look::Present(live) => Some(live),
@@ -158,10 +160,15 @@ pub fn plan(planner: &mut Planner<'_>) {
     };
     let running = service.as_ref().and_then(|live| match &live.facts {
         Facts::Service(facts) if facts.status != "INACTIVE" => facts.task_definition.clone(),
-        Facts::Service(_) | Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
+        Facts::Service(_)
+        | Facts::None
+        | Facts::Family(_)
+        | Facts::Value(_)
+        | Facts::Members(_)
+        | Facts::Revision { .. } => None,
     });
     if let Some(running) = &running
-        && !same_family(planner, running)
+        && !same_family(planner, workload, running)
     {
         return;
     }
@@ -173,20 +180,20 @@ pub fn plan(planner: &mut Planner<'_>) {
             Look::Later => return,
         },
     };
-    let node = &planner.declared.task_definition;
-    let Some(input) = planner.complete(SECTION, node, &live.as_deref().map(environment).unwrap_or_default()) else {
+    let Some(input) = planner.complete(SECTION, &workload.task_definition, &live.as_deref().map(environment).unwrap_or_default()) else {
         return;
     };
     let desired = comparable(&input.document, shape);
-    let id = ResourceId::new(Kind::TaskDefinition, planner.declared.family.as_str());
+    let id = ResourceId::new(Kind::TaskDefinition, workload.family.as_str());
     if let (Some(live), Some(running)) = (&live, &running) {
         let found = diff(SECTION, shape, Managed::Whole, &desired, live_comparable(live, shape));
         planner.plan.same += found.same;
-        if !planner.change(found.changes, |_| Effect::RollingRestart) {
+        let differs = !planner.change(found.changes, |_| Effect::RollingRestart).is_empty();
+        if !differs || !planner.may_write(Section::TaskDefinition) {
             // Tags belong to the revision, not to its content: they change without a new one.
-            let tags = planner.missing_tags(SECTION, &input.document, live);
-            if !tags.is_empty() {
-                let action = Action::Tag { target: revision_resource(running), arn: running.clone(), tags };
+            let tags = planner.missing_tags(&Path::section(SECTION), &input.document, &live.tags);
+            let action = Action::tag(revision_resource(running), running, &tags);
+            if let Some(action) = action.filter(|_| !tags.is_empty() && planner.may_write(Section::TaskDefinition)) {
                 planner.step(action, Effect::NoRestart, None);
             }
             planner.plan.task_definition = Some(running.clone());
@@ -194,7 +201,7 @@ pub fn plan(planner: &mut Planner<'_>) {
             return;
         }
     }
-    match reusable(planner, &desired, shape) {
+    match reusable(planner, workload, &desired, shape) {
         Reuse::Later => {}
         Reuse::Revision(arn) => {
             planner.plan.notes.push(Note::Reused { task_definition: arn.clone() });
@@ -204,19 +211,17 @@ pub fn plan(planner: &mut Planner<'_>) {
         Reuse::None => {
             let mut input = input;
             tag(&mut input.document, planner.made_tags(), &desired);
-            let family = planner.declared.family.clone();
             let effect = if running.is_some() { Effect::RollingRestart } else { Effect::Create };
-            let step = planner.step(Action::RegisterTaskDefinition { family, input }, effect, None);
-            planner.outputs.insert(id, Output::Made(step));
+            planner.make(Action { call: Call::RegisterTaskDefinition, target: id, input }, effect, None);
         }
     }
 }
 
 /// A prod-app service can never run a prod-api task unless it is said on purpose (desired-state rule 4).
-fn same_family(planner: &mut Planner<'_>, running: &Arn) -> bool {
+fn same_family(planner: &mut Planner<'_>, workload: &Workload, running: &Arn) -> bool {
     let live = family(running);
-    let desired = planner.declared.family.clone();
-    if live == desired || planner.declared.allow_family_change {
+    let desired = workload.family.clone();
+    if live == desired || workload.allow_family_change {
         return true;
     }
     planner.hold(Hold::FamilyChange { live: live.to_owned(), desired });
@@ -255,12 +260,12 @@ enum Reuse {
 }
 
 /// The newest ACTIVE revision of the family whose content is the desired one.
-fn reusable(planner: &mut Planner<'_>, desired: &Value, shape: Shape) -> Reuse {
-    let family = ResourceId::new(Kind::TaskDefinitionFamily, planner.declared.family.as_str());
+fn reusable(planner: &mut Planner<'_>, workload: &Workload, desired: &Value, shape: Shape) -> Reuse {
+    let family = ResourceId::new(Kind::TaskDefinitionFamily, workload.family.as_str());
     let revisions = match planner.look(&family) {
         Look::Present(live) => match &live.facts {
             Facts::Family(revisions) => revisions.clone(),
-            Facts::None | Facts::Value(_) | Facts::Revision { .. } | Facts::Service(_) => Vec::new(),
+            Facts::None | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => Vec::new(),
         },
         Look::Absent => Vec::new(),
         Look::Later => return Reuse::Later,

@@ -1,9 +1,11 @@
 //! Application Auto Scaling: scalable targets, policies, scheduled actions.
 
 use crate::aws::wire::{enums, structures};
+use aws_sdk_applicationautoscaling::operation::deregister_scalable_target::DeregisterScalableTargetInput;
 use aws_sdk_applicationautoscaling::operation::put_scaling_policy::PutScalingPolicyInput;
 use aws_sdk_applicationautoscaling::operation::put_scheduled_action::PutScheduledActionInput;
 use aws_sdk_applicationautoscaling::operation::register_scalable_target::RegisterScalableTargetInput;
+use aws_sdk_applicationautoscaling::operation::tag_resource::TagResourceInput;
 use aws_sdk_applicationautoscaling::types::*;
 
 structures! {
@@ -11,6 +13,10 @@ structures! {
         #[required] ServiceNamespace, #[required] ResourceId, #[required] ScalableDimension, MinCapacity, MaxCapacity,
         RoleARN => role_arn, SuspendedState, Tags,
     }
+    DeregisterScalableTargetInput as DeregisterScalableTarget {
+        #[required] ServiceNamespace, #[required] ResourceId, #[required] ScalableDimension,
+    }
+    TagResourceInput as TagResource { #[required] ResourceARN => resource_arn, #[required] Tags }
     SuspendedState { DynamicScalingInSuspended, DynamicScalingOutSuspended, ScheduledScalingSuspended }
     PutScalingPolicyInput as PutScalingPolicy {
         #[required] PolicyName, #[required] ServiceNamespace, #[required] ResourceId, #[required] ScalableDimension,

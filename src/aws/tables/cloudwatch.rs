@@ -1,7 +1,9 @@
 //! CloudWatch: metric alarms.
 
 use crate::aws::wire::{enums, structures, unions};
+use aws_sdk_cloudwatch::operation::delete_alarms::DeleteAlarmsInput;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmInput;
+use aws_sdk_cloudwatch::operation::tag_resource::TagResourceInput;
 use aws_sdk_cloudwatch::types::*;
 
 structures! {
@@ -15,6 +17,8 @@ structures! {
         EvaluateLowSampleCountPercentile, Metrics[Id], Tags[Key], ThresholdMetricId, EvaluationWindow,
         WarmUpConfiguration, EvaluationCriteria, EvaluationInterval, ActionConfiguration,
     }
+    DeleteAlarmsInput as DeleteAlarms { #[required] AlarmNames[] }
+    TagResourceInput as TagResource { #[required] ResourceARN => resource_arn, #[required] Tags[Key] }
     Dimension { #[required] Name, #[required] Value }
     MetricDataQuery { #[required] Id, MetricStat, Expression, Label, ReturnData, Period, AccountId }
     MetricStat { #[required] Metric, #[required] Period, #[required] Stat, Unit }

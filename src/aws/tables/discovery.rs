@@ -2,6 +2,8 @@
 
 use crate::aws::wire::{enums, structures};
 use aws_sdk_servicediscovery::operation::create_service::CreateServiceInput;
+use aws_sdk_servicediscovery::operation::delete_service::DeleteServiceInput;
+use aws_sdk_servicediscovery::operation::tag_resource::TagResourceInput;
 use aws_sdk_servicediscovery::operation::update_service::UpdateServiceInput;
 use aws_sdk_servicediscovery::types::*;
 
@@ -11,6 +13,8 @@ structures! {
         #[required] Name, NamespaceId, CreatorRequestId, Description, DnsConfig, HealthCheckConfig,
         HealthCheckCustomConfig, Tags[Key], Type = r#type,
     }
+    DeleteServiceInput as DeleteService { #[required] Id }
+    TagResourceInput as TagResource { #[required] ResourceARN => resource_arn, #[required] Tags[Key] }
     // DnsRecord: one record of each type (A with AAAA, or SRV, or CNAME).
     DnsConfig { NamespaceId, RoutingPolicy, #[required] DnsRecords[Type] }
     DnsRecord { #[required] Type = r#type, #[required] TTL => ttl }

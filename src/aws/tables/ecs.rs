@@ -2,7 +2,9 @@
 
 use crate::aws::wire::{enums, structures, unions};
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
+use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
+use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::*;
 
@@ -168,6 +170,8 @@ structures! {
     MonitoringConfiguration { metricConfigurations[resolutionSeconds] }
     // MetricConfiguration: names of metrics.
     MetricConfiguration { #[required] metricNames[], #[required] resolutionSeconds }
+    TagResourceInput as TagResource { #[required] resourceArn, #[required] tags[key] }
+    DeleteServiceInput as DeleteService { cluster, #[required] service, force }
     // As in CreateService.
     UpdateServiceInput as UpdateService {
         cluster, #[required] service, desiredCount, taskDefinition, capacityProviderStrategy[capacityProvider],

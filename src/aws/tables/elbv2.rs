@@ -6,6 +6,8 @@ use aws_sdk_elasticloadbalancingv2::operation::add_tags::AddTagsInput;
 use aws_sdk_elasticloadbalancingv2::operation::create_listener::CreateListenerInput;
 use aws_sdk_elasticloadbalancingv2::operation::create_rule::CreateRuleInput;
 use aws_sdk_elasticloadbalancingv2::operation::create_target_group::CreateTargetGroupInput;
+use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleInput;
+use aws_sdk_elasticloadbalancingv2::operation::delete_target_group::DeleteTargetGroupInput;
 use aws_sdk_elasticloadbalancingv2::operation::modify_listener::ModifyListenerInput;
 use aws_sdk_elasticloadbalancingv2::operation::modify_listener_attributes::ModifyListenerAttributesInput;
 use aws_sdk_elasticloadbalancingv2::operation::modify_load_balancer_attributes::ModifyLoadBalancerAttributesInput;
@@ -81,6 +83,8 @@ structures! {
         HealthyThresholdCount, UnhealthyThresholdCount, Matcher, TargetType, Tags[Key], IpAddressType,
         TargetControlPort,
     }
+    DeleteTargetGroupInput as DeleteTargetGroup { #[required] TargetGroupArn }
+    DeleteRuleInput as DeleteRule { #[required] RuleArn }
     Matcher { HttpCode, GrpcCode }
     ModifyTargetGroupInput as ModifyTargetGroup {
         #[required] TargetGroupArn, HealthCheckProtocol, HealthCheckPort, HealthCheckPath, HealthCheckEnabled,

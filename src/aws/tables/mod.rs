@@ -4,7 +4,7 @@
 //! diff, JSON Schema and the reference page. Types come from the SDK. When `cargo update` brings a new member,
 //! `tests/it/tables.rs` names it; to cover it, add its name.
 //!
-//! CloudWatch Logs, ECR, STS, Secrets Manager, Systems Manager and CloudFormation have no table: nobody declares their
+//! ECR, STS, Secrets Manager, Systems Manager and CloudFormation have no table: nobody declares their
 //! inputs, so they are called with the SDK's types.
 //!
 //! `#[required]` is what the API model (botocore 1.44.5) demands. The comment above a structure gives the reason and the
@@ -15,6 +15,7 @@ mod cloudwatch;
 mod discovery;
 mod ecs;
 mod elbv2;
+mod logs;
 
 use super::wire::Wire;
 use crate::core::shape::Shapes;

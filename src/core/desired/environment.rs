@@ -1,14 +1,15 @@
 //! environment.yaml: account, region, cluster, variables, defaults and load balancers.
 
 use super::own;
-use super::{Cached, Context};
-use crate::core::document::check::{Beside, check, check_with, expected};
+use super::resources::Reader;
+use super::{Cached, Context, Declared};
+use crate::core::document::check::{check, expected};
 use crate::core::document::read::read as read_text;
 use crate::core::document::variables::Variables;
-use crate::core::document::{Node, Place, Tree};
-use crate::core::id::{EnvironmentName, RepoPath, Scope};
+use crate::core::document::{Node, Tree};
+use crate::core::id::{EnvironmentName, RepoPath, Scope, ServiceName};
+use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
-use crate::core::shape::Shapes;
 use crate::core::source::Commit;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,8 +21,6 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Account, region and cluster.
     pub scope: Scope,
-    /// Whether load balancers are declared, and where: this version does not converge them.
-    pub load_balancers: Option<Place>,
 }
 
 /// The environment with what its services need for reading.
@@ -29,6 +28,8 @@ pub struct Read {
     pub environment: Environment,
     pub variables: Variables,
     pub defaults: Option<Arc<Node>>,
+    /// What it declares for all of its services.
+    pub shared: Option<Arc<Declared>>,
 }
 
 /// Reads environment.yaml; `None` when there is none, or none that says where the services live.
@@ -51,15 +52,44 @@ pub fn read(files: &mut Cached<'_>, context: &Context<'_>, problems: &mut Vec<Pr
     let text = |name: &str| node.get(name).and_then(Node::as_text);
     let scope =
         Scope { account: text("account")?.into(), region: text("region")?.into(), cluster: text("cluster")?.into() };
-    let load_balancers = node.entry("loadBalancers").cloned();
-    if let Some(entry) = &load_balancers {
-        check_load_balancers(&entry.node, context.shapes, problems);
-    }
     let name = EnvironmentName::from(text("environment").unwrap_or_else(|| path.as_str()));
     // Defaults keep their `${...}`: they may use names that only a service has.
     let defaults = whole.get("defaults").cloned().map(Arc::new);
-    let load_balancers = load_balancers.map(|entry| entry.key_place);
-    valid.then_some(Read { environment: Environment { name, scope, load_balancers }, variables, defaults })
+    let sync = defaults.as_ref().and_then(|defaults| defaults.get("sync"));
+    let shared = shared(&node, sync, &path, &scope, context, problems);
+    valid.then_some(Read { environment: Environment { name, scope }, variables, defaults, shared })
+}
+
+/// Load balancers, and what else is declared for all services; `None` when nothing is, or not without errors.
+fn shared(
+    node: &Node,
+    sync: Option<&Node>,
+    file: &RepoPath,
+    scope: &Scope,
+    context: &Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<Declared>> {
+    let before = problems.len();
+    let mut reader = Reader { scope, shapes: context.shapes, problems: &mut *problems, found: Vec::new() };
+    reader.environment(node);
+    let resources = reader.found;
+    // Every service reads the defaults itself, and says what is wrong with them.
+    let sync = super::sync::sync(sync, &mut Vec::new(), &mut Vec::new());
+    let whole = !problems[before..].iter().any(Problem::is_error);
+    (whole && !resources.is_empty()).then(|| {
+        Arc::new(Declared {
+            name: ServiceName::from(ServiceName::SHARED),
+            file: file.clone(),
+            workload: None,
+            digest: digest(&resources.iter().map(super::Resource::to_value).collect()),
+            resources,
+            sync,
+            depends_on: Vec::new(),
+            idle: Vec::new(),
+            left: BTreeSet::new(),
+            inputs: BTreeSet::from([file.clone()]),
+        })
+    })
 }
 
 fn find(files: &mut Cached<'_>, root: &RepoPath, problems: &mut Vec<Problem>) -> Option<(RepoPath, Node)> {
@@ -141,18 +171,4 @@ fn check_scope(node: &Node, problems: &mut Vec<Problem>) -> bool {
 /// ECS CreateCluster, CreateService: "up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens".
 pub fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-fn check_load_balancers(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
-    if !matches!(node.tree, Tree::Map(_)) {
-        problems.push(expected(node, "a mapping of load balancer names"));
-    }
-    for entry in node.entries() {
-        let checked = check(&entry.node, own::load_balancer(), problems);
-        for listener in checked.get("listeners").map(Node::items).unwrap_or_default() {
-            let listener = super::sections::with_references(listener);
-            let beside = Beside { own: own::listener().fields(), implied: &["LoadBalancerArn"] };
-            check_with(&listener, shapes.listener, beside, problems);
-        }
-    }
 }

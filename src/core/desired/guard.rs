@@ -1,15 +1,19 @@
 //! What no file can see alone: one name in two files, one family for two services, dependencies.
 
 use super::service::Outcome;
-use super::{Declared, Desired, Environment};
+use super::{Declared, Desired, Environment, Resource, Workload};
 use crate::core::document::check::closest;
-use crate::core::id::{RepoPath, ServiceName};
+use crate::core::id::{Kind, RepoPath, ResourceId, ServiceName};
 use crate::core::problem::{self, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Puts the services together; those that are in each other's way are broken.
-pub fn gather(environment: Environment, outcomes: Vec<(RepoPath, Outcome)>) -> (Desired, Vec<Problem>) {
+pub fn gather(
+    environment: Environment,
+    shared: Option<Arc<Declared>>,
+    outcomes: Vec<(RepoPath, Outcome)>,
+) -> (Desired, Vec<Problem>) {
     let mut problems: Vec<Problem> = Vec::new();
     let mut broken = BTreeMap::new();
     let mut services: BTreeMap<ServiceName, Arc<Declared>> = BTreeMap::new();
@@ -34,17 +38,15 @@ pub fn gather(environment: Environment, outcomes: Vec<(RepoPath, Outcome)>) -> (
             }
         }
     }
-    let found: Vec<Problem> = shared_families(&services).into_iter().chain(dependencies(&services, &names)).collect();
+    services.extend(shared.map(|shared| (shared.name.clone(), shared)));
+    let found = shared_families(&services).into_iter().chain(dependencies(&services, &names));
+    let found: Vec<Problem> = found.chain(declared_twice(&services)).collect();
     for problem in &found {
         if let Some(declared) = problem.service.as_ref().and_then(|name| services.remove(name)) {
             broken.insert(declared.file.clone(), Some(declared.name.clone()));
         }
     }
     problems.extend(found);
-    if let Some(place) = &environment.load_balancers {
-        let message = "`loadBalancers` is declared and valid, but not converged yet by this version";
-        problems.push(Problem::warning(problem::NOT_CONVERGED, place, message));
-    }
     (Desired { environment, services, kept: BTreeSet::new(), broken }, problems)
 }
 
@@ -58,27 +60,55 @@ fn twice(name: &ServiceName, first: &RepoPath, second: &RepoPath) -> Problem {
 
 /// A prod-app service can never run a prod-api task (desired-state rule 4).
 fn shared_families(services: &BTreeMap<ServiceName, Arc<Declared>>) -> Vec<Problem> {
-    let mut by_family: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
+    let mut by_family: BTreeMap<&str, Vec<(&Declared, &Workload)>> = BTreeMap::new();
     for declared in services.values() {
-        by_family.entry(&declared.family).or_default().push(declared);
+        if let Some(workload) = &declared.workload {
+            by_family.entry(&workload.family).or_default().push((declared, workload));
+        }
     }
     let shared = by_family.into_iter().filter(|(_, users)| users.len() > 1);
     let refused = shared.flat_map(|(family, users)| {
         users
             .clone()
             .into_iter()
-            .filter(|user| !user.allow_shared_family)
-            .map(move |user| (family, users.clone(), user))
+            .filter(|(_, workload)| !workload.allow_shared_family)
+            .map(move |(user, workload)| (family, users.clone(), user, workload))
     });
-    refused.map(|(family, users, user)| {
-        let others: Vec<_> = users.iter().filter(|u| u.name != user.name).map(|u| u.name.as_str()).collect();
-        let place = &user.task_definition.get("family").unwrap_or(&user.task_definition).place;
+    refused.map(|(family, users, user, workload)| {
+        let others: Vec<_> = users.iter().filter(|(u, _)| u.name != user.name).map(|(u, _)| u.name.as_str()).collect();
+        let place = &workload.task_definition.get("family").unwrap_or(&workload.task_definition).place;
         let message = format!("{} would run the task family {family}, as {} does", user.name, others.join(", "));
         let mut problem = Problem::error(problem::SHARED_FAMILY, place, message)
             .help("give each service a family of its own; to share one on purpose, write `allowSharedFamily: true` in each of them");
         problem.service = Some(user.name.clone());
         problem
     }).collect()
+}
+
+/// One thing declared in two files, or twice in one: each would undo what the other says. Log groups may be declared by
+/// several services that say the same of them.
+fn declared_twice(services: &BTreeMap<ServiceName, Arc<Declared>>) -> Vec<Problem> {
+    let mut first: BTreeMap<&ResourceId, (&Declared, &Resource)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for declared in services.values() {
+        for resource in &declared.resources {
+            let Some((other, earlier)) = first.get(&resource.id) else {
+                first.insert(&resource.id, (declared, resource));
+                continue;
+            };
+            let same = other.name != declared.name && earlier.to_value() == resource.to_value();
+            if resource.id.kind == Kind::LogGroup && same {
+                continue;
+            }
+            let message = format!("the {} is declared twice", resource.id);
+            let mut problem = Problem::error(problem::RESOURCE_TWICE, &resource.place, message)
+                .related(&earlier.place, "the first one")
+                .help("declare it once; what several services use belongs into environment.yaml");
+            problem.service = Some(declared.name.clone());
+            problems.push(problem);
+        }
+    }
+    problems
 }
 
 /// Unknown names and circles in `dependsOn`.

@@ -10,22 +10,26 @@ mod environment;
 mod extends;
 mod guard;
 pub mod own;
+mod resources;
 mod sections;
 mod service;
+mod sync;
 mod task_definition;
 mod task_rules;
 
 use super::document::{Node, Place};
-use super::id::{RepoPath, ServiceId, ServiceName};
+use super::id::{Kind, RepoPath, ResourceId, ServiceId, ServiceName};
 use super::problem::{self, Problem};
 use super::shape::Shapes;
 use super::source::{Commit, EntryKind, Files};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use resources::Resource;
 
 /// What the team wants, as one commit says it.
 #[derive(Debug, Clone)]
@@ -46,6 +50,11 @@ impl Desired {
         ServiceId { cluster: self.environment.scope.cluster.clone(), service: service.clone() }
     }
 
+    /// The unit that declares a thing, where any does.
+    pub fn declarer(&self, id: &ResourceId) -> Option<&Arc<Declared>> {
+        self.services.values().find(|declared| declared.resource(id).is_some())
+    }
+
     /// Keeps what broken files said last, and so the names of services that cannot be read from them any more.
     fn keep(&mut self, good: &BTreeMap<ServiceName, Arc<Declared>>) {
         for (path, name) in &mut self.broken {
@@ -53,7 +62,10 @@ impl Desired {
             let Some(last) = name.as_ref().and_then(|name| good.get(name)).or_else(of_file) else { continue };
             name.get_or_insert_with(|| last.name.clone());
             // Another file may have taken over its name or its task family.
-            let taken = |other: &Arc<Declared>| other.name == last.name || other.family == last.family;
+            let family = |declared: &Declared| declared.workload.as_ref().map(|workload| workload.family.clone());
+            let taken = |other: &Arc<Declared>| {
+                other.name == last.name || (family(other).is_some() && family(other) == family(last))
+            };
             if !self.services.values().any(taken) {
                 self.kept.insert(last.name.clone());
                 self.services.insert(last.name.clone(), last.clone());
@@ -62,37 +74,63 @@ impl Desired {
     }
 }
 
-/// One service as its documents declare it.
+/// One service as its documents declare it, or what the services of an environment share.
 #[derive(Debug, Clone)]
 pub struct Declared {
-    /// The service's name.
+    /// The service's name; [`ServiceName::SHARED`] for what environment.yaml declares.
     pub name: ServiceName,
     /// The file that declares it.
     pub file: RepoPath,
+    /// The ECS service with its task definition; `None` for what is shared.
+    pub workload: Option<Workload>,
+    /// Everything beside it, in the order of the file.
+    pub resources: Vec<Resource>,
+    /// SHA-256 of all of that: it changes when what is declared does.
+    pub digest: String,
+    /// How far driftless acts by itself.
+    pub sync: Sync,
+    /// The services that must be live first.
+    pub depends_on: Vec<(ServiceName, Place)>,
+    /// What is declared and valid and that this version does not act on, for people.
+    pub idle: Vec<(&'static str, Place)>,
+    /// Settings that were declared by an earlier reading of this process, and are not any more.
+    pub left: BTreeSet<String>,
+    /// All files that were read for it.
+    pub inputs: BTreeSet<RepoPath>,
+}
+
+impl Declared {
+    /// The declared things of a kind, in the order of the file.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(move |resource| resource.id.kind == kind)
+    }
+
+    /// The declared thing of this identity.
+    pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == *id)
+    }
+
+    /// Whether the number of tasks belongs to Application Auto Scaling.
+    pub fn is_scaled(&self) -> bool {
+        self.of(Kind::ScalableTarget).next().is_some()
+    }
+}
+
+/// An ECS service and what it runs.
+#[derive(Debug, Clone)]
+pub struct Workload {
     /// RegisterTaskDefinition's input.
     pub task_definition: Node,
     /// The task definition's family.
     pub family: String,
     /// CreateService's input without cluster, serviceName and taskDefinition.
     pub service: Node,
-    /// SHA-256 of both documents: it changes when what is declared does.
-    pub digest: String,
     /// Whether the service may run another family than the live one does.
     pub allow_family_change: bool,
     /// Whether another service may run the same family.
     pub allow_shared_family: bool,
-    /// Whether the number of tasks belongs to Application Auto Scaling.
-    pub scaled: bool,
     /// With how many tasks the service is created where `desiredCount` does not say: `scaling.minCapacity`, else 1.
     pub initial_count: i64,
-    /// How far driftless acts by itself.
-    pub sync: Sync,
-    /// The services that must be live first.
-    pub depends_on: Vec<(ServiceName, Place)>,
-    /// What is declared and valid and that this version does not converge, for people.
-    pub not_converged: Vec<(&'static str, Place)>,
-    /// All files that were read for it.
-    pub inputs: BTreeSet<RepoPath>,
 }
 
 /// How far driftless acts by itself for a service.
@@ -100,14 +138,66 @@ pub struct Declared {
 pub struct Sync {
     /// What is done about differences.
     pub mode: Mode,
-    /// Whether drift (AWS changed, git did not) is put back, or only reported.
-    pub correct_drift: bool,
+    /// The sections whose drift (AWS changed, git did not) is only reported, not put back.
+    pub reported: BTreeSet<Section>,
     /// The least time between two corrections of drift. A commit does not wait for it.
     pub min_interval: Duration,
     /// Whether a value that is set in AWS and not in git is drift.
     pub strict: bool,
+    /// Whether what left git may be deleted, when somebody confirms it.
+    pub prune: bool,
     /// Paths that are not compared, as `service.deploymentConfiguration.alarms`.
     pub ignore: Vec<String>,
+}
+
+/// A section of the documents that `sync.drift` can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Section {
+    /// What the service runs.
+    TaskDefinition,
+    /// The ECS service.
+    Service,
+    /// Its target groups with their attributes.
+    TargetGroups,
+    /// Its listener rules.
+    Rules,
+    /// Scalable target, policies, alarms, scheduled actions.
+    Scaling,
+    /// Its Cloud Map service.
+    Discovery,
+    /// Its log groups.
+    Logs,
+    /// Attributes and listeners of load balancers.
+    LoadBalancers,
+}
+
+impl Section {
+    /// All of them.
+    pub const ALL: &[Section] = &[
+        Section::TaskDefinition,
+        Section::Service,
+        Section::TargetGroups,
+        Section::Rules,
+        Section::Scaling,
+        Section::Discovery,
+        Section::Logs,
+        Section::LoadBalancers,
+    ];
+
+    /// Its key in the documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Section::TaskDefinition => "taskDefinition",
+            Section::Service => "service",
+            Section::TargetGroups => "targetGroups",
+            Section::Rules => "rules",
+            Section::Scaling => "scaling",
+            Section::Discovery => "discovery",
+            Section::Logs => "logs",
+            Section::LoadBalancers => "loadBalancers",
+        }
+    }
 }
 
 /// What is done about differences.
@@ -125,7 +215,68 @@ impl Default for Sync {
     fn default() -> Self {
         // Five minutes: two tools that fight over a service must not restart it each minute.
         let min_interval = Duration::from_secs(300);
-        Self { mode: Mode::Auto, correct_drift: true, min_interval, strict: false, ignore: Vec::new() }
+        Self {
+            mode: Mode::Auto,
+            reported: BTreeSet::new(),
+            min_interval,
+            strict: false,
+            prune: false,
+            ignore: Vec::new(),
+        }
+    }
+}
+
+impl Desired {
+    /// A field removed from git is said to be no longer managed (desired-state rule 5). Only a process that has read both
+    /// commits knows; another one sees it as "set in AWS, not in git".
+    fn remember_what_left(&mut self, before: &BTreeMap<ServiceName, Arc<Declared>>) {
+        for (name, declared) in &mut self.services {
+            let Some(last) = before.get(name).filter(|last| last.digest != declared.digest || !last.left.is_empty())
+            else {
+                continue;
+            };
+            let now = declared.paths();
+            let left: BTreeSet<String> = last.paths().union(&last.left).filter(|path| !now.contains(*path)).cloned().collect();
+            // Of what left as a whole, the whole is named.
+            let whole = |path: &String| !left.iter().any(|other| path.len() > other.len() && path.starts_with(&format!("{other}.")));
+            let left = left.iter().filter(|path| whole(path)).cloned().collect();
+            if declared.left != left {
+                Arc::make_mut(declared).left = left;
+            }
+        }
+    }
+}
+
+impl Declared {
+    /// The paths of all declared settings beside the task definition, which is a whole document; of a list the whole.
+    fn paths(&self) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        if let Some(workload) = &self.workload {
+            leaves("service", &workload.service, &mut paths);
+        }
+        for resource in &self.resources {
+            let path = resource.path.to_string();
+            paths.insert(path.clone());
+            leaves(&path, &resource.input, &mut paths);
+            if let Some(attributes) = &resource.attributes {
+                leaves(&format!("{path}.attributes"), attributes, &mut paths);
+            }
+        }
+        paths
+    }
+}
+
+fn leaves(at: &str, node: &Node, paths: &mut BTreeSet<String>) {
+    match &node.tree {
+        super::document::Tree::Map(entries) => {
+            for entry in entries {
+                leaves(&format!("{at}.{}", super::shape::lower_first(&entry.key)), &entry.node, paths);
+            }
+        }
+        super::document::Tree::Null => {}
+        _ => {
+            paths.insert(at.to_owned());
+        }
     }
 }
 
@@ -215,8 +366,9 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
         outcomes.push((entry.path.clone(), remembered.outcome.clone()));
         reading.memory.insert(entry.path.clone(), remembered);
     }
-    let (mut desired, problems) = guard::gather(environment.environment, outcomes);
+    let (mut desired, problems) = guard::gather(environment.environment, environment.shared, outcomes);
     desired.keep(&reading.good);
+    desired.remember_what_left(&reading.good);
     reading.good.clone_from(&desired.services);
     reading.problems.extend(problems);
     reading.problems.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));

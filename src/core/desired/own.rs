@@ -37,6 +37,9 @@ own! {
         variables: Shape::FreeForm,
         defaults: Shape::FreeForm,
         loadBalancers: Shape::FreeForm,
+        targetGroups: Shape::Map(|| Shape::FreeForm),
+        rules: Shape::List(|| Shape::FreeForm),
+        discovery: Shape::List(|| Shape::FreeForm),
     }
     /// A service file. The sections with AWS inputs are checked by themselves.
     service("a service file") {
@@ -49,7 +52,7 @@ own! {
         rules: Shape::List(|| Shape::FreeForm),
         scaling: Shape::FreeForm,
         discovery: Shape::FreeForm,
-        logs: Shape::Map(log_group),
+        logs: Shape::Map(|| Shape::FreeForm),
         rollout: rollout(),
         images: images(),
         dependsOn: texts(),

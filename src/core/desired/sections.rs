@@ -1,37 +1,41 @@
 //! The sections of a service file that hold AWS inputs: names become references, and everything is checked.
 
 use super::own;
-use crate::core::document::check::{Beside, check, check_with, expected, missing};
+use crate::core::document::check::{Beside, check, check_with, expected};
 use crate::core::document::{Entry, Node, Part, Place, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, Scope};
 use crate::core::problem::{self, Problem};
 use crate::core::shape::{Shape, Shapes};
 
 /// Keys of ours that stand for an ARN of AWS's, and what they name.
-const ALIASES: &[(&str, &str)] =
-    &[("targetGroup", "targetGroupArn"), ("alternateTargetGroup", "alternateTargetGroupArn")];
+const ALIASES: &[(&str, &str, Kind)] = &[
+    ("targetGroup", "targetGroupArn", Kind::TargetGroup),
+    ("alternateTargetGroup", "alternateTargetGroupArn", Kind::TargetGroup),
+    // In `serviceRegistries`: `NAMESPACE/NAME`.
+    ("discovery", "registryArn", Kind::DiscoveryService),
+];
 
-/// Names of target groups become references, under AWS's own key.
+/// Names of target groups and of Cloud Map services become references, under AWS's own key.
 pub fn with_references(node: &Node) -> Node {
     let tree = match &node.tree {
         Tree::List(items) => Tree::List(items.iter().map(with_references).collect()),
-        Tree::Map(entries) => Tree::Map(entries.iter().map(target_group).collect()),
+        Tree::Map(entries) => Tree::Map(entries.iter().map(aliased).collect()),
         other => other.clone(),
     };
     Node { tree, place: node.place.clone() }
 }
 
-fn target_group(entry: &Entry) -> Entry {
-    let alias = ALIASES.iter().find(|(ours, aws)| entry.key == *ours || entry.key.eq_ignore_ascii_case(aws));
+fn aliased(entry: &Entry) -> Entry {
+    let alias = ALIASES.iter().find(|(ours, aws, _)| entry.key == *ours || entry.key.eq_ignore_ascii_case(aws));
     let node = match (alias, entry.node.as_text()) {
-        (Some(_), Some(name)) if !Arn::is_arn(name) => Node {
-            tree: Tree::Template(vec![Part::Arn(ResourceId::new(Kind::TargetGroup, name))]),
+        (Some((_, _, kind)), Some(name)) if !Arn::is_arn(name) => Node {
+            tree: Tree::Template(vec![Part::Arn(ResourceId::new(*kind, name))]),
             place: entry.node.place.clone(),
         },
         _ => with_references(&entry.node),
     };
     let key = match alias {
-        Some((ours, aws)) if entry.key == *ours => (*aws).to_owned(),
+        Some((ours, aws, _)) if entry.key == *ours => (*aws).to_owned(),
         _ => entry.key.clone(),
     };
     Entry { key, key_place: entry.key_place.clone(), node }
@@ -49,7 +53,7 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
                         problems.extend(foreign(&Arn::from(text), &node.place, scope));
                     }
                     (_, Some(text)) if Arn::is_arn(text) => {}
-                    ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role", Some(name)) if !name.is_empty() => {
+                    ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role" | "RoleARN" | "roleARN", Some(name)) if !name.is_empty() => {
                         let arn = format!("arn:{}:iam::{}:role/{name}", scope.partition(), scope.account);
                         node.tree = Tree::Text(arn);
                     }
@@ -80,7 +84,7 @@ fn listener_rule(name: &str) -> Option<ResourceId> {
 
 /// Whether a field of this name holds the ARN of something that the service uses.
 fn holds_arn(key: &str) -> bool {
-    key.ends_with("Arn") || matches!(key, "valueFrom" | "credentialsParameter" | "role" | "kmsKeyId")
+    key.ends_with("Arn") || key.ends_with("ARN") || matches!(key, "valueFrom" | "credentialsParameter" | "role" | "kmsKeyId")
 }
 
 /// An ARN of another account or region is refused (desired-state rule 7, promise S11).
@@ -180,88 +184,6 @@ fn described_service(node: &Node, shapes: &Shapes) -> (Node, bool) {
         }
     }
     (service, true)
-}
-
-/// Checks the sections that are read, and not converged by this version; gives their names and places.
-pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<(&'static str, Place)> {
-    let mut seen = Vec::new();
-    let mut section = |name: &'static str| {
-        let entry = node.entry(name).filter(|entry| entry.node.tree != Tree::Null)?;
-        seen.push((name, entry.key_place.clone()));
-        Some(with_references(&entry.node))
-    };
-    for entry in section("targetGroups").iter().flat_map(Node::entries) {
-        let beside = Beside { own: own::target_group().fields(), implied: &["Name"] };
-        check_with(&entry.node, shapes.target_group, beside, problems);
-        if !(1..=32).contains(&entry.key.len()) {
-            let message = format!("the target group name {:?} is longer than 32 characters", entry.key);
-            problems.push(Problem::error(problem::WRONG_VALUE, &entry.key_place, message));
-        }
-    }
-    for rule in section("rules").iter().flat_map(Node::items) {
-        let beside = Beside { own: own::rule().fields(), implied: &["ListenerArn", "Priority"] };
-        let rule = check_with(rule, shapes.rule, beside, problems);
-        listener(&rule, problems);
-    }
-    if let Some(node) = section("scaling") {
-        scaling(&node, shapes, problems);
-    }
-    if let Some(node) = section("discovery") {
-        let beside = Beside { own: own::discovery().fields(), implied: &[] };
-        check_with(&node, shapes.discovery_service, beside, problems);
-    }
-    for name in ["logs", "rollout", "images", "dependsOn"] {
-        section(name);
-    }
-    seen
-}
-
-/// A rule says its listener, by ARN or as `LOAD-BALANCER:PORT`.
-fn listener(rule: &Node, problems: &mut Vec<Problem>) {
-    match (rule.get("listener"), rule.get("ListenerArn")) {
-        (None, None) => problems.push(missing(&rule.place, "a rule", "listener")),
-        (Some(node), _) => {
-            let name = node.as_text().unwrap_or_default();
-            let by_port =
-                name.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
-            if !by_port && !Arn::is_arn(name) {
-                problems.push(expected(node, "an ARN, or LOAD-BALANCER:PORT as web:443"));
-            }
-        }
-        (None, Some(_)) => {}
-    }
-}
-
-/// What every Application Auto Scaling input names, and what a service file implies.
-const TARGET: [&str; 3] = ["ServiceNamespace", "ResourceId", "ScalableDimension"];
-
-fn scaling(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
-    let checked =
-        check_with(node, shapes.scalable_target, Beside { own: own::scaling().fields(), implied: &TARGET }, problems);
-    let [namespace, id, dimension] = TARGET;
-    for entry in checked.get("policies").map(Node::entries).unwrap_or_default() {
-        let implied = [namespace, id, dimension, "PolicyName"];
-        let beside = Beside { own: own::policy().fields(), implied: &implied };
-        let policy = check_with(&entry.node, shapes.scaling_policy, beside, problems);
-        if let Some(alarm) = policy.get("alarm") {
-            check_with(alarm, shapes.alarm, Beside { own: &[], implied: &["AlarmName"] }, problems);
-        }
-    }
-    for entry in checked.get("schedules").map(Node::entries).unwrap_or_default() {
-        let implied = [namespace, id, dimension, "ScheduledActionName"];
-        check_with(&entry.node, shapes.scheduled_action, Beside { own: &[], implied: &implied }, problems);
-    }
-    if let (Some(min), Some(max)) = (whole(&checked, "MinCapacity"), whole(&checked, "MaxCapacity"))
-        && min.1 > max.1
-    {
-        let message = format!("minCapacity {} is more than maxCapacity {}", min.1, max.1);
-        problems.push(Problem::error(problem::WRONG_VALUE, &min.0.place, message).related(&max.0.place, "maxCapacity"));
-    }
-}
-
-fn whole<'n>(node: &'n Node, name: &str) -> Option<(&'n Node, i64)> {
-    let value = node.get(name)?;
-    Some((value, value.as_integer()?))
 }
 
 /// The shape of a section, for merging by key.

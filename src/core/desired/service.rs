@@ -2,11 +2,12 @@
 
 use super::environment::{Read as Environment, is_name};
 use super::extends::Reader;
-use super::{Cached, Declared, Mode, Remembered, Sync, sections, task_definition};
-use crate::core::document::check::{duration, expected};
+use super::resources::{Reader as Resources, reference};
+use super::{Cached, Declared, Remembered, Workload, sections, task_definition};
+use crate::core::document::check::expected;
 use crate::core::document::merge::merge_sections;
 use crate::core::document::{Node, Place, Tree};
-use crate::core::id::{RepoPath, ServiceName};
+use crate::core::id::{Kind, RepoPath, ServiceName};
 use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
 use crate::core::shape::Shapes;
@@ -90,35 +91,48 @@ impl Service<'_> {
             _ => service.clone(),
         };
         let service = sections::service(&service, scope, self.shapes, &mut self.problems);
-        let mut not_converged = sections::others(&top, self.shapes, &mut self.problems);
-        let sync = self.sync(&top, &mut not_converged);
-        for (section, place) in &not_converged {
-            let message = format!("`{section}` is declared and valid, but not converged yet by this version");
-            self.problems.push(Problem::warning(problem::NOT_CONVERGED, place, message));
+        let mut resources = Resources {
+            scope,
+            shapes: self.shapes,
+            problems: &mut self.problems,
+            found: Vec::new(),
+        };
+        resources.service(&top, &name);
+        let resources = resources.found;
+        let mut idle = idle(&top);
+        let sync = super::sync::sync(top.get("sync"), &mut idle, &mut self.problems);
+        for (section, place) in &idle {
+            let message = format!("`{section}` is declared and valid; this version does not act on it");
+            self.problems.push(Problem::warning(problem::NOT_ACTED_ON, place, message));
         }
         let task_definition = task_definition?;
-        let scaled = top.get("scaling").is_some();
-        self.cross_check(&task_definition, &service, scaled);
-        let least = top.get("scaling").and_then(|node| node.get("minCapacity").or_else(|| node.get("MinCapacity")));
-        let initial_count = least.and_then(Node::as_integer).unwrap_or(1);
+        let service = registered(service, &task_definition, &resources, &mut self.problems);
+        let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
+        self.cross_check(&task_definition, &service, least.is_some());
+        let initial_count = least.and_then(|target| target.input.get("MinCapacity")).and_then(Node::as_integer);
         let family = task_definition.get("family").and_then(Node::as_text)?.to_owned();
         let flag = |name: &str| top.get(name).and_then(Node::as_bool).unwrap_or(false);
         let depends_on = top.get("dependsOn").map(Node::items).unwrap_or_default().iter();
         let depends_on = depends_on.filter_map(|n| Some((ServiceName::from(n.as_text()?), n.place.clone()))).collect();
+        let mut documents = vec![task_definition.to_value(), service.to_value()];
+        documents.extend(resources.iter().map(super::Resource::to_value));
         Some(Declared {
             name,
             file: path.clone(),
-            digest: digest(&Value::Array(vec![task_definition.to_value(), service.to_value()])),
-            family,
-            task_definition,
-            service,
-            allow_family_change: flag("allowFamilyChange"),
-            allow_shared_family: flag("allowSharedFamily"),
-            scaled,
-            initial_count,
+            digest: digest(&Value::Array(documents)),
+            workload: Some(Workload {
+                task_definition,
+                family,
+                service,
+                allow_family_change: flag("allowFamilyChange"),
+                allow_shared_family: flag("allowSharedFamily"),
+                initial_count: initial_count.unwrap_or(1),
+            }),
+            resources,
             sync,
             depends_on,
-            not_converged,
+            idle,
+            left: BTreeSet::new(),
             inputs: BTreeSet::new(),
         })
     }
@@ -140,76 +154,6 @@ impl Service<'_> {
         }
         node.set("name", name);
         text
-    }
-
-    fn sync(&mut self, top: &Node, not_converged: &mut Vec<(&'static str, Place)>) -> Sync {
-        let default = Sync::default();
-        let Some(node) = top.get("sync") else { return default };
-        let mode = match node.get("mode").and_then(Node::as_text) {
-            Some("manual") => Mode::Manual,
-            Some("detect") => Mode::Detect,
-            _ => Mode::Auto,
-        };
-        let correct_drift = match node.get("drift") {
-            None => default.correct_drift,
-            Some(drift) => match drift.as_text() {
-                Some("correct") => true,
-                Some("report") => false,
-                _ if matches!(drift.tree, Tree::Map(_)) => self.drift_per_resource(drift),
-                _ => {
-                    self.problems.push(expected(drift, "correct, report, or one of them per resource"));
-                    default.correct_drift
-                }
-            },
-        };
-        for (name, key) in [("sync.prune", "prune"), ("sync.strict", "strict"), ("sync.windows", "windows")] {
-            if let Some(entry) = node.entry(key).filter(|entry| entry.node.as_bool() != Some(false)) {
-                not_converged.push((name, entry.key_place.clone()));
-            }
-        }
-        for window in node.get("windows").map(Node::items).unwrap_or_default() {
-            self.window(window);
-        }
-        let min_interval = node.get("minInterval").and_then(Node::as_text).and_then(duration);
-        let ignore = node.get("ignore").map(Node::items).unwrap_or_default();
-        Sync {
-            mode,
-            correct_drift,
-            min_interval: min_interval.unwrap_or(default.min_interval),
-            strict: node.get("strict").and_then(Node::as_bool).unwrap_or(default.strict),
-            ignore: ignore.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
-        }
-    }
-
-    /// `{ deny: "fri 16:00-mon 08:00" }`: one of deny and allow, from a time to a time.
-    fn window(&mut self, window: &Node) {
-        let spans: Vec<&Node> = ["deny", "allow"].iter().filter_map(|key| window.get(key)).collect();
-        if spans.len() != 1 {
-            self.problems.push(expected(window, "exactly one of `deny` and `allow`"));
-        }
-        for span in spans.into_iter().filter(|span| !span.as_text().is_some_and(is_span)) {
-            self.problems.push(expected(span, "a span of time, as \"fri 16:00-mon 08:00\" or \"22:00-06:00\""));
-        }
-    }
-
-    /// `drift: { rules: report }`: of the resources, this version converges the service with its task definition.
-    fn drift_per_resource(&mut self, drift: &Node) -> bool {
-        const RESOURCES: [&str; 8] =
-            ["taskDefinition", "service", "targetGroups", "rules", "scaling", "discovery", "logs", "loadBalancers"];
-        let mut correct = true;
-        for entry in drift.entries() {
-            if !RESOURCES.contains(&entry.key.as_str()) {
-                let message = format!("`{}` is no resource of a service", entry.key);
-                let problem = Problem::error(problem::UNKNOWN_FIELD, &entry.key_place, message);
-                self.problems.push(problem.help(format!("the resources are {}", RESOURCES.join(", "))));
-            }
-            match entry.node.as_text() {
-                Some("correct") => {}
-                Some("report") => correct &= !matches!(entry.key.as_str(), "service" | "taskDefinition"),
-                _ => self.problems.push(expected(&entry.node, "correct or report")),
-            }
-        }
-        correct
     }
 
     /// What the sections say of each other: ports, containers, counts.
@@ -248,35 +192,44 @@ impl Service<'_> {
     }
 }
 
-/// `fri 16:00-mon 08:00`, or `22:00-06:00` for every day.
-fn is_span(text: &str) -> bool {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let clock = |text: &str| {
-        let number = |part: &str, most: u32| part.len() == 2 && part.parse::<u32>().is_ok_and(|n| n < most);
-        text.split_once(':').is_some_and(|(hours, minutes)| number(hours, 24) && number(minutes, 60))
-    };
-    let moment = |text: &str| match text.split_once(' ') {
-        Some((day, time)) => DAYS.contains(&day) && clock(time),
-        None => clock(text),
-    };
-    text.split_once('-').is_some_and(|(from, to)| moment(from) && moment(to))
+/// Sections that are valid, and that belong to what this version does not do yet.
+fn idle(top: &Node) -> Vec<(&'static str, Place)> {
+    let inside = |section: &str, key: &str| top.get(section)?.entry(key).map(|entry| entry.key_place.clone());
+    [
+        ("rollout.before", inside("rollout", "before")),
+        ("rollout.approval", inside("rollout", "approval")),
+        ("images", top.entry("images").map(|entry| entry.key_place.clone())),
+    ]
+    .into_iter()
+    .filter_map(|(name, place)| Some((name, place?)))
+    .collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_have_two_ends() {
-        for (text, right) in [
-            ("fri 16:00-mon 08:00", true),
-            ("22:00-06:00", true),
-            ("fri 16:00", false),
-            ("fri 24:00-mon 08:00", false),
-            ("friday 16:00-mon 08:00", false),
-            ("16:0-17:00", false),
-        ] {
-            assert_eq!(is_span(text), right, "{text}");
+/// A service whose file declares its Cloud Map service is registered there, unless the file says how itself. A and AAAA
+/// records need the registry alone; SRV records name the container and its port (ECS guide, "Service discovery").
+fn registered(mut service: Node, task: &Node, resources: &[super::Resource], problems: &mut Vec<Problem>) -> Node {
+    let discovery = resources.iter().find(|resource| resource.id.kind == Kind::DiscoveryService);
+    let Some(discovery) = discovery.filter(|_| service.get("serviceRegistries").is_none()) else { return service };
+    let mut registry = Node::empty_map(&discovery.place);
+    registry.set("registryArn", reference(&discovery.id, &discovery.place));
+    let records = discovery.input.at("/DnsConfig/DnsRecords").map(Node::items).unwrap_or_default();
+    if records.iter().any(|record| record.get("Type").and_then(Node::as_text) == Some("SRV")) {
+        let mapped = task.get("containerDefinitions").map(Node::items).unwrap_or_default().iter();
+        let mapped = mapped.flat_map(|container| {
+            let ports = container.get("portMappings").map(Node::items).unwrap_or_default().iter();
+            ports.filter_map(move |port| Some((container.get("name")?.clone(), port.get("containerPort")?.clone())))
+        });
+        match mapped.collect::<Vec<_>>().as_slice() {
+            [(name, port)] => {
+                registry.set("containerName", name.clone());
+                registry.set("containerPort", port.clone());
+            }
+            _ => problems.push(
+                Problem::error(problem::NO_PORT, &discovery.place, "an SRV record needs one container with one port")
+                    .help("write service.serviceRegistries: [{ discovery: NAMESPACE/NAME, containerName: ..., containerPort: ... }]"),
+            ),
         }
     }
+    service.set("serviceRegistries", Node { tree: Tree::List(vec![registry]), place: discovery.place.clone() });
+    service
 }

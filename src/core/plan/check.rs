@@ -1,7 +1,7 @@
 //! The plan's check of itself: an assertion before execution and in every test.
 
 use super::{Hold, ServicePlan};
-use crate::core::action::Action;
+use crate::core::action::Call;
 use std::collections::BTreeSet;
 
 impl ServicePlan {
@@ -16,20 +16,19 @@ impl ServicePlan {
         let mut made = BTreeSet::new();
         for step in &self.steps {
             assert!(step.after.iter().all(|id| done.contains(id)), "{} comes before what it waits for", step.id);
-            let late = step.action.input().map(|input| input.late.as_slice()).unwrap_or_default();
-            for (at, id) in late {
+            for (at, id) in &step.action.input.late {
                 assert!(made.contains(id), "{}: nothing makes the {id} for {at}", step.id);
             }
             assert!(done.insert(step.id.clone()), "{} is planned twice", step.id);
-            made.insert(step.action.target());
-            if let Action::UpdateService { input, .. } = &step.action {
-                let fields = input.document.as_object().map_or(0, serde_json::Map::len);
+            made.insert(step.action.target.clone());
+            if step.action.call == Call::UpdateService {
+                let fields = step.action.input.document.as_object().map_or(0, serde_json::Map::len);
                 assert!(fields > 2, "{} changes nothing", step.id);
             }
         }
-        let has = |name: &str| self.steps.iter().any(|step| step.action.operation() == name);
-        assert!(!(has("CreateService") && has("UpdateService")), "{} is created and updated in one plan", self.id);
+        let has = |call: Call| self.steps.iter().any(|step| step.action.call == call);
+        assert!(!(has(Call::CreateService) && has(Call::UpdateService)), "{} is created and updated in one plan", self.id);
         let unreadable = self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }));
-        assert!(!(unreadable && has("CreateService")), "{} would be created without having been seen", self.id);
+        assert!(!(unreadable && has(Call::CreateService)), "{} would be created without having been seen", self.id);
     }
 }

@@ -13,17 +13,20 @@ mod planner;
 pub mod text;
 
 use super::action::{Action, Effect};
-use super::desired::{Declared, Desired, Mode};
+use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
 use super::observed::{Live, Snapshot};
+use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use planner::{APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Output, Planner};
+pub use planner::{
+    APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Moving, Output, Planner, SERVICE_TAG, declared_tags,
+};
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.
 #[derive(Debug, Clone)]
@@ -81,7 +84,7 @@ impl ServicePlan {
         }
         let tags = BTreeMap::from([(planner::FAILED_TAG.to_owned(), short)]);
         let target = ResourceId::new(Kind::Service, self.id.service.as_str());
-        Some(Action::Tag { target, arn: live.arn.clone()?, tags })
+        Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
     /// The digest as tags hold it: enough to tell declarations apart.
@@ -170,6 +173,36 @@ pub enum Hold {
         /// The variable.
         variable: String,
     },
+    /// Another service of the environment comes first.
+    WaitsFor {
+        /// The service, or what the services share.
+        service: ServiceName,
+        /// What it makes and this one names; nothing where `dependsOn` says so.
+        id: Option<ResourceId>,
+    },
+    /// Only a new thing can have these settings, and it is not replaced by itself.
+    Immutable {
+        /// What.
+        id: ResourceId,
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// A rule that is not ours has the priority.
+    PriorityTaken {
+        /// The rule that git declares.
+        id: ResourceId,
+        /// The ARN of the one that is there.
+        by: String,
+    },
+    /// The number of tasks is outside of what scaling allows; Application Auto Scaling owns it.
+    CountOutOfRange {
+        /// How many ECS is to run.
+        live: i64,
+        /// The least.
+        min: i64,
+        /// The most.
+        max: i64,
+    },
     /// Only a new service can have these settings.
     Replacement {
         /// The fields.
@@ -221,6 +254,21 @@ impl fmt::Display for Hold {
             Hold::NothingToKeep { container, variable } => write!(
                 f,
                 "keepLive: container {container} has no live value of {variable} to keep; give it one, or take the line out"
+            ),
+            Hold::WaitsFor { service, id: Some(id) } => write!(f, "{service} makes the {id}: it comes first"),
+            Hold::WaitsFor { service, id: None } => write!(f, "dependsOn: waits until {service} is live"),
+            Hold::Immutable { id, fields } => write!(
+                f,
+                "{} of the {id} cannot be changed in place: declare it under a new name, or delete it by hand and it is created anew",
+                fields.join(", ")
+            ),
+            Hold::PriorityTaken { id, by } => write!(
+                f,
+                "the {id} cannot have its priority: another rule ({by}), which is not driftless's, has it; choose another priority, or leave it out"
+            ),
+            Hold::CountOutOfRange { live, min, max } => write!(
+                f,
+                "the service is set to {live} tasks, scaling allows {min} to {max}; the number is Application Auto Scaling's and is not written"
             ),
             Hold::Replacement { fields } => write!(
                 f,
@@ -278,10 +326,36 @@ pub enum Note {
         /// The revision.
         task_definition: Arn,
     },
-    /// Declared, valid, and not converged by this version.
-    NotConverged {
+    /// Declared, valid, and not acted on by this version.
+    NotActedOn {
         /// The section.
         section: &'static str,
+    },
+    /// An earlier commit declared it: it stays as it is.
+    NoLongerManaged {
+        /// The setting.
+        path: String,
+    },
+    /// Drift in a section whose drift is only reported.
+    DriftReported {
+        /// The section.
+        section: Section,
+    },
+    /// Something of somebody else's that touches what is ours: shown, never changed.
+    Foreign {
+        /// What.
+        what: String,
+        /// How it touches it.
+        why: String,
+    },
+    /// A thing is made anew beside the old one, since a setting cannot be changed.
+    Replacing {
+        /// What.
+        id: ResourceId,
+        /// The fields.
+        fields: Vec<String>,
+        /// What happens now.
+        phase: &'static str,
     },
 }
 
@@ -296,7 +370,15 @@ impl fmt::Display for Note {
             Note::Reused { task_definition } => {
                 write!(f, "{} has the same content and is used", task_definition.short())
             }
-            Note::NotConverged { section } => write!(f, "{section} is declared, and not converged yet by this version"),
+            Note::NotActedOn { section } => write!(f, "{section} is declared, and not acted on yet by this version"),
+            Note::NoLongerManaged { path } => write!(f, "no longer managed: {path} left git and stays as it is"),
+            Note::DriftReported { section } => {
+                write!(f, "drift of {} is shown, not corrected (sync.drift)", section.name())
+            }
+            Note::Foreign { what, why } => write!(f, "{what}: {why}; it is left alone"),
+            Note::Replacing { id, fields, phase } => {
+                write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
+            }
         }
     }
 }
@@ -384,7 +466,26 @@ fn plan_service(inputs: &Inputs<'_>, declared: &Declared) -> (ServicePlan, BTree
     for kind in inputs.kinds {
         (kind.plan)(&mut planner);
     }
-    planner.finish()
+    let (mut plan, mut wanted) = planner.finish();
+    if !plan.steps.is_empty() && matches!(plan.cause, Cause::Deploy | Cause::Create) {
+        for (name, _) in &declared.depends_on {
+            let (live, wants) = is_live(inputs, name);
+            wanted.extend(wants);
+            if !live {
+                plan.holds.push(Hold::WaitsFor { service: name.clone(), id: None });
+            }
+        }
+    }
+    (plan, wanted)
+}
+
+/// Whether a service runs what git says, all of it. What is not declared, or with errors, never is. Ends because nothing
+/// depends on itself (`desired::guard`).
+fn is_live(inputs: &Inputs<'_>, name: &ServiceName) -> (bool, BTreeSet<ResourceId>) {
+    let Some(declared) = inputs.desired.services.get(name) else { return (false, BTreeSet::new()) };
+    let (plan, wanted) = plan_service(inputs, declared);
+    let rollout = inputs.snapshot.service(name).map(|facts| rollout(facts, plan.task_definition.as_ref()));
+    (plan.is_in_sync() && rollout == Some(Rollout::Completed), wanted)
 }
 
 /// What the whole of the policy holds, once everything else is known.
@@ -401,7 +502,7 @@ fn policy_holds(
     match (declared.sync.mode, plan.cause) {
         (Mode::Detect, _) => Some(Hold::DetectOnly),
         (Mode::Manual, _) => Some(Hold::Manual),
-        (Mode::Auto, Cause::Drift) if !declared.sync.correct_drift => Some(Hold::DriftReported),
+        (Mode::Auto, Cause::Drift) if declared.sync.reported.len() == Section::ALL.len() => Some(Hold::DriftReported),
         (Mode::Auto, Cause::Drift) => {
             let until = memory.corrected_at?.checked_add(declared.sync.min_interval).ok()?;
             (now < until).then_some(Hold::TooSoon { until })

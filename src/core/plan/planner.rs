@@ -2,8 +2,8 @@
 
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
 use crate::core::action::{Action, Effect, Input};
-use crate::core::desired::Declared;
-use crate::core::diff::{Change, Path, change};
+use crate::core::desired::{Declared, Section, Workload};
+use crate::core::diff::{Change, Differences, Path, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, StepId};
 use crate::core::observed::{Facts, Live, Observed};
@@ -20,6 +20,8 @@ pub const APPLIED_TAG: &str = "driftless:applied";
 pub const FAILED_TAG: &str = "driftless:failed";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
 pub const CONTENT_TAG: &str = "driftless:content";
+/// The tag that names the service whose documents a thing was made from.
+pub const SERVICE_TAG: &str = "driftless:service";
 /// The tag that names the environment that made a thing.
 pub const ENVIRONMENT_TAG: &str = "driftless:environment";
 
@@ -42,6 +44,32 @@ pub enum Look {
     Later,
 }
 
+/// A replacement that is not at its end.
+#[derive(Debug, Clone)]
+pub struct Moving {
+    /// The thing that makes way.
+    pub old: Arn,
+    /// Whether it still stands beside the new one.
+    pub attaching: bool,
+}
+
+/// Not known yet, or not readable.
+struct Later;
+
+/// The tags that a document declares: AWS's list of keys and values in either spelling, or a mapping.
+pub fn declared_tags(document: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match document.get("tags").or_else(|| document.get("Tags")) {
+        Some(Value::Object(map)) => map.iter().filter_map(|(key, value)| Some((key.clone(), text(value)?))).collect(),
+        Some(Value::Array(pairs)) => {
+            let member = |pair: &Value, lower: &str, upper: &str| pair.get(lower).or_else(|| pair.get(upper)).and_then(text);
+            let pair = |pair: &Value| Some((member(pair, "key", "Key")?, member(pair, "value", "Value").unwrap_or_default()));
+            pairs.iter().filter_map(pair).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
 /// The planning of one service.
 pub struct Planner<'p> {
     /// What the plan is made from.
@@ -54,6 +82,10 @@ pub struct Planner<'p> {
     pub plan: ServicePlan,
     /// The ARNs of what the kinds before have planned.
     pub outputs: BTreeMap<ResourceId, Output>,
+    /// The name under which a declared thing is found, where that is not the one git gives it.
+    pub names: BTreeMap<ResourceId, String>,
+    /// Things that are being replaced by others.
+    pub moving: BTreeMap<ResourceId, Moving>,
     wanted: BTreeSet<ResourceId>,
     /// Set when something was unreadable or is still to be read: an empty plan then means nothing.
     blind: bool,
@@ -68,13 +100,22 @@ impl<'p> Planner<'p> {
             changes: Vec::new(),
             steps: Vec::new(),
             holds: Vec::new(),
-            notes: declared.not_converged.iter().map(|(section, _)| Note::NotConverged { section }).collect(),
+            notes: declared.idle.iter().map(|(section, _)| Note::NotActedOn { section }).collect(),
             same: 0,
             digest: declared.digest.clone(),
             task_definition: None,
         };
-        let (outputs, wanted) = (BTreeMap::new(), BTreeSet::new());
-        Self { inputs, declared, memory, plan, outputs, wanted, blind: false }
+        Self {
+            inputs,
+            declared,
+            memory,
+            plan,
+            outputs: BTreeMap::new(),
+            names: BTreeMap::new(),
+            moving: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            blind: false,
+        }
     }
 
     /// Looks at a thing; asks for it to be read where nobody has, and holds the plan where it could not be.
@@ -95,6 +136,20 @@ impl<'p> Planner<'p> {
         }
     }
 
+    /// The ECS service with its task definition; nothing where what an environment shares is planned.
+    pub fn workload(&self) -> Option<&'p Workload> {
+        self.declared.workload.as_ref()
+    }
+
+    /// The tags of a thing outside of ECS, where its own answer does not hold them.
+    pub fn tags_of(&mut self, arn: &Arn) -> Option<BTreeMap<String, String>> {
+        match self.look(&ResourceId::new(Kind::Tags, arn.as_str())) {
+            Look::Present(live) => Some(live.tags.clone()),
+            Look::Absent => Some(BTreeMap::new()),
+            Look::Later => None,
+        }
+    }
+
     /// The service's own resource.
     pub fn service_resource(&self) -> ResourceId {
         ResourceId::new(Kind::Service, self.declared.name.as_str())
@@ -107,23 +162,56 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// Adds differences with their effects, but for those that the service ignores.
-    pub fn change(&mut self, changes: Vec<Change>, effect: impl Fn(&Change) -> Effect) -> bool {
+    /// Adds a note, once.
+    pub fn note(&mut self, note: Note) {
+        if !self.plan.notes.contains(&note) {
+            self.plan.notes.push(note);
+        }
+    }
+
+    /// Adds differences with their effects, but for those that the service ignores; gives those that were added.
+    pub fn change(&mut self, changes: Vec<Change>, effect: impl Fn(&Change) -> Effect) -> Vec<(Change, Effect)> {
         let ignored = |change: &Change| self.declared.sync.ignore.iter().any(|path| change.path.is_below(path));
-        let before = self.plan.changes.len();
-        self.plan.changes.extend(changes.into_iter().filter(|c| !ignored(c)).map(|change| {
+        let with_effect = |change: Change| {
             let effect = effect(&change);
             (change, effect)
-        }));
-        self.plan.changes.len() > before
+        };
+        let added: Vec<_> = changes.into_iter().filter(|change| !ignored(change)).map(with_effect).collect();
+        self.plan.changes.extend(added.iter().cloned());
+        added
+    }
+
+    /// Takes in what a comparison found: what is declared and differs is a change, and so is what only AWS has where the
+    /// service is strict; otherwise that is a note.
+    pub fn found(&mut self, found: Differences, effect: impl Fn(&Change) -> Effect) -> Vec<(Change, Effect)> {
+        let Differences { mut changes, undeclared, same } = found;
+        self.plan.same += same;
+        if self.declared.sync.strict {
+            changes.extend(undeclared);
+        } else {
+            undeclared.into_iter().for_each(|change| self.note(Note::NotInGit { change }));
+        }
+        self.change(changes, effect)
+    }
+
+    /// Whether a difference in this section may be put right: not where git's drift policy only reports it. Where all of
+    /// the service is only reported, that is a hold of the whole plan instead.
+    pub fn may_write(&mut self, section: Section) -> bool {
+        let reported = &self.declared.sync.reported;
+        let some = reported.contains(&section) && reported.len() < Section::ALL.len();
+        if !some || self.inputs.policy.asked || !self.applied_already() {
+            return true;
+        }
+        self.note(Note::DriftReported { section });
+        false
     }
 
     /// Adds a step behind all steps that make what it needs; gives its id.
     pub fn step(&mut self, action: Action, effect: Effect, against: Option<Against>) -> StepId {
-        let what = action.target().kind.words();
-        let id = StepId::new(format!("{}/{} {what}", self.declared.name, action.operation()));
-        let needs = action.input().map(|input| input.late.as_slice()).unwrap_or_default();
-        let mut after: Vec<StepId> = needs
+        let id = StepId::new(format!("{}/{} {}", self.declared.name, action.call.operation(), action.target));
+        let mut after: Vec<StepId> = action
+            .input
+            .late
             .iter()
             .filter_map(|(_, needed)| match self.outputs.get(needed) {
                 Some(Output::Made(step)) => Some(step.clone()),
@@ -135,6 +223,20 @@ impl<'p> Planner<'p> {
         after.dedup();
         self.plan.steps.push(Step { id: id.clone(), action, effect, after, against });
         id
+    }
+
+    /// Adds a step that makes a thing: later steps may name it before it has an ARN.
+    pub fn make(&mut self, action: Action, effect: Effect, against: Option<Against>) {
+        let target = action.target.clone();
+        let step = self.step(action, effect, against);
+        self.outputs.insert(target, Output::Made(step));
+    }
+
+    /// Notes that a planned thing exists.
+    pub fn exists(&mut self, id: &ResourceId, live: &Live) {
+        if let Some(arn) = &live.arn {
+            self.outputs.insert(id.clone(), Output::Known(arn.clone()));
+        }
     }
 
     /// The document with every name resolved; `None` when something is missing, unreadable or still to be read.
@@ -214,22 +316,26 @@ impl<'p> Planner<'p> {
             Part::Arn(id) => match self.outputs.get(id) {
                 Some(Output::Known(arn)) => Some(Ok(arn.as_str().to_owned())),
                 Some(Output::Made(_)) => Some(Err(id.clone())),
-                None => match self.look(id) {
-                    Look::Present(live) => live.arn.as_ref().map(|arn| Ok(arn.as_str().to_owned())),
-                    Look::Absent => {
-                        self.hold(Hold::Missing { id: id.clone(), named_by });
+                None => match self.arn_of(id) {
+                    Ok(Some(arn)) => Some(Ok(arn.as_str().to_owned())),
+                    Ok(None) => {
+                        self.missing(id, named_by);
                         None
                     }
-                    Look::Later => None,
+                    Err(Later) => None,
                 },
             },
             Part::Value(id) => match self.look(id) {
                 Look::Present(live) => match &live.facts {
                     Facts::Value(value) => Some(Ok(value.clone())),
-                    Facts::None | Facts::Family(_) | Facts::Revision { .. } | Facts::Service(_) => None,
+                    Facts::None
+                    | Facts::Family(_)
+                    | Facts::Members(_)
+                    | Facts::Revision { .. }
+                    | Facts::Service(_) => None,
                 },
                 Look::Absent => {
-                    self.hold(Hold::Missing { id: id.clone(), named_by });
+                    self.missing(id, named_by);
                     None
                 }
                 Look::Later => None,
@@ -237,27 +343,70 @@ impl<'p> Planner<'p> {
         }
     }
 
+    /// Something that is named is not there: another file makes it, or nobody does.
+    pub fn missing(&mut self, id: &ResourceId, named_by: String) {
+        let declarer = self.inputs.desired.declarer(id).filter(|other| other.name != self.declared.name);
+        self.hold(match declarer {
+            Some(other) => Hold::WaitsFor { service: other.name.clone(), id: Some(id.clone()) },
+            None => Hold::Missing { id: id.clone(), named_by },
+        });
+    }
+
+    /// The ARN of something that this plan does not make.
+    fn arn_of(&mut self, id: &ResourceId) -> Result<Option<Arn>, Later> {
+        let rule = id.name.rsplit_once('/').filter(|_| id.kind == Kind::ListenerRule);
+        let look = match rule {
+            None => self.look(id),
+            Some((listener, _)) => self.look(&ResourceId::new(Kind::ListenerRules, listener)),
+        };
+        match (look, rule) {
+            (Look::Present(live), None) => Ok(live.arn.clone()),
+            (Look::Present(live), Some((_, priority))) => {
+                let is_it = |rule: &&Arc<Live>| rule.document.get("Priority").and_then(Value::as_str) == Some(priority);
+                Ok(live.members().iter().find(is_it).and_then(|rule| rule.arn.clone()))
+            }
+            (Look::Absent, _) => Ok(None),
+            (Look::Later, _) => Err(Later),
+        }
+    }
+
     /// The tags that `document` declares and that `live` lacks or has otherwise; each becomes a change. Tags that git
     /// does not name are somebody else's.
-    pub fn missing_tags(&mut self, section: &'static str, document: &Value, live: &Live) -> BTreeMap<String, String> {
-        let text = |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let declared = document.get("tags").and_then(Value::as_array).into_iter().flatten();
-        let missing: BTreeMap<String, String> = declared
-            .map(|tag| (text(tag, "key"), text(tag, "value")))
-            .filter(|(key, value)| live.tags.get(key) != Some(value))
-            .collect();
-        let path = Path::section(section).field("tags");
+    pub fn missing_tags(
+        &mut self,
+        path: &Path,
+        document: &Value,
+        live: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let missing: BTreeMap<String, String> =
+            declared_tags(document).into_iter().filter(|(key, value)| live.get(key) != Some(value)).collect();
+        let path = path.field("tags");
         let of = |(key, value): (&String, &String)| {
-            change(path.key(key.as_str()), live.tags.get(key).map(String::as_str), Some(value))
+            change(path.key(key.as_str()), live.get(key).map(String::as_str), Some(value))
         };
-        self.change(missing.iter().map(of).collect(), |_| Effect::NoRestart);
-        missing
+        let kept = self.change(missing.iter().map(of).collect(), |_| Effect::NoRestart);
+        let kept: BTreeSet<Path> = kept.into_iter().map(|(change, _)| change.path).collect();
+        missing.into_iter().filter(|(key, _)| kept.contains(&path.key(key.as_str()))).collect()
     }
 
     /// The tags that everything gets which is made here.
     pub fn made_tags(&self) -> BTreeMap<String, String> {
         let environment = &self.inputs.desired.environment.name;
         BTreeMap::from([(ENVIRONMENT_TAG.to_owned(), environment.as_str().to_owned())])
+    }
+
+    /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
+    pub fn owner_tags(&self) -> BTreeMap<String, String> {
+        let mut tags = self.made_tags();
+        // Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
+        let owner = if self.declared.name.is_shared() { "environment" } else { self.declared.name.as_str() };
+        tags.insert(SERVICE_TAG.to_owned(), owner.to_owned());
+        tags
+    }
+
+    /// Whether tags say that this environment made a thing.
+    pub fn is_ours(&self, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(ENVIRONMENT_TAG).is_some_and(|name| *name == *self.inputs.desired.environment.name.as_str())
     }
 
     /// Why ECS could not bring up what git says, if it could not: remembered, or written as a tag.
@@ -286,6 +435,8 @@ impl<'p> Planner<'p> {
     }
 
     pub(super) fn finish(mut self) -> (ServicePlan, BTreeSet<ResourceId>) {
+        let left = self.declared.left.iter().map(|path| Note::NoLongerManaged { path: path.clone() });
+        self.plan.notes.extend(left);
         self.plan.cause = self.cause();
         let holds = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
         self.plan.holds.extend(holds);
@@ -298,7 +449,8 @@ impl<'p> Planner<'p> {
     /// Deploy and drift are told apart by what was last applied: remembered, or written as a tag.
     fn cause(&self) -> Cause {
         let nothing = self.plan.steps.is_empty() && self.plan.changes.is_empty();
-        let there = self
+        let there = self.workload().is_none()
+            || self
             .inputs
             .snapshot
             .live(&self.service_resource())

@@ -5,8 +5,10 @@ mod comparable;
 use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, live_document};
 pub use comparable::{ROWS, comparable, settings_digest};
 
-use crate::core::action::{Action, Effect, Input};
-use crate::core::desired::Declared;
+use super::replace;
+use super::settle::laid_over;
+use crate::core::action::{Action, Call, Effect, Input};
+use crate::core::desired::{Section, Workload};
 use crate::core::diff::{Change, Differences, Managed, diff};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
@@ -50,6 +52,7 @@ const BY_OTHER_CONTROLLERS: &[&str] = &[
 
 /// Plans the service: create, update, or why not.
 pub fn plan(planner: &mut Planner<'_>) {
+    let Some(workload) = planner.workload() else { return };
     let live = match planner.look(&planner.service_resource()) {
         Look::Present(live) => Some(live),
         Look::Absent => None,
@@ -59,17 +62,23 @@ pub fn plan(planner: &mut Planner<'_>) {
         // An INACTIVE service is gone, its name is free (DeleteService).
         Facts::Service(facts) if facts.status == "INACTIVE" => None,
         Facts::Service(facts) => Some((live.clone(), facts.clone())),
-        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } => None,
+        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } => None,
     });
     match live {
         Some((_, facts)) if facts.status == "DRAINING" => planner.hold(Hold::Draining),
-        Some((live, facts)) => update(planner, &live, &facts),
-        None => create(planner),
+        Some((live, facts)) => update(planner, workload, &live, &facts),
+        None => create(planner, workload),
     }
 }
 
-fn family(declared: &Declared) -> ResourceId {
-    ResourceId::new(Kind::TaskDefinition, declared.family.as_str())
+fn family(workload: &Workload) -> ResourceId {
+    ResourceId::new(Kind::TaskDefinition, workload.family.as_str())
+}
+
+/// The document with every name resolved, and the old target group beside the new one while one is replaced.
+fn complete(planner: &mut Planner<'_>, workload: &Workload) -> Option<Input> {
+    let node = replace::beside(planner, &workload.service);
+    planner.complete(SECTION, &node, &BTreeMap::new())
 }
 
 /// The ARN of the task definition, or a place for it in the input.
@@ -86,7 +95,7 @@ fn point_at(input: &mut Input, id: &ResourceId, output: &Output) {
     }
 }
 
-fn create(planner: &mut Planner<'_>) {
+fn create(planner: &mut Planner<'_>, workload: &Workload) {
     let scope = planner.inputs.desired.environment.scope.clone();
     let cluster = ResourceId::new(Kind::Cluster, scope.cluster.as_str());
     let cluster_there = match planner.look(&cluster) {
@@ -98,11 +107,14 @@ fn create(planner: &mut Planner<'_>) {
         Look::Later => false,
     };
     let declared = planner.declared;
-    let Some(mut input) = planner.complete(SECTION, &declared.service, &BTreeMap::new()) else { return };
-    let Some(output) = planner.outputs.get(&family(declared)).cloned().filter(|_| cluster_there) else { return };
-    point_at(&mut input, &family(declared), &output);
+    let Some(mut input) = complete(planner, workload) else { return };
+    let Some(output) = planner.outputs.get(&family(workload)).cloned().filter(|_| cluster_there) else { return };
+    point_at(&mut input, &family(workload), &output);
     let mut tags = planner.made_tags();
-    tags.insert(APPLIED_TAG.into(), planner.applied_tag());
+    // Where more follows, the tag comes when all of it is done.
+    if !declared.is_scaled() {
+        tags.insert(APPLIED_TAG.into(), planner.applied_tag());
+    }
     if let Value::Object(map) = &mut input.document {
         map.insert("cluster".into(), json!(scope.cluster.as_str()));
         map.insert("serviceName".into(), json!(declared.name.as_str()));
@@ -112,7 +124,7 @@ fn create(planner: &mut Planner<'_>) {
         }
         // REPLICA services must say how many (CreateService, desiredCount).
         if map.get("schedulingStrategy") != Some(&json!("DAEMON")) {
-            map.entry("desiredCount").or_insert(json!(declared.initial_count));
+            map.entry("desiredCount").or_insert(json!(workload.initial_count));
         }
         // At most 36 characters (CreateService, clientToken); the same declaration has the same token.
         let place = format!("{}/{}/{}", scope.account, scope.region, scope.cluster);
@@ -121,43 +133,52 @@ fn create(planner: &mut Planner<'_>) {
         map.insert("clientToken".into(), json!(token));
     }
     let against = Some(Against { id: planner.service_resource(), digest: None });
-    let action = Action::CreateService { service: declared.name.clone(), input };
-    planner.step(action, Effect::Create, against);
+    let action = Action { call: Call::CreateService, target: planner.service_resource(), input };
+    planner.make(action, Effect::Create, against);
 }
 
-fn update(planner: &mut Planner<'_>, live: &Live, facts: &ServiceFacts) {
-    let declared = planner.declared;
-    let Some(input) = planner.complete(SECTION, &declared.service, &BTreeMap::new()) else { return };
-    let written = input.document;
+fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &ServiceFacts) {
+    planner.exists(&planner.service_resource(), live);
+    let Some(Input { document: written, late }) = complete(planner, workload) else { return };
     let document = live_document(&live.document);
     let found = compare(planner, &written, &document);
     let Some(found) = desired_count(planner, found, &written, facts) else { return };
-    planner.plan.same += found.same;
     for field in NOT_READABLE.iter().filter(|field| written.get(**field).is_some()) {
-        planner.plan.notes.push(Note::NotReadable { field: (*field).to_owned() });
+        planner.note(Note::NotReadable { field: (*field).to_owned() });
     }
-    planner.plan.notes.extend(found.undeclared.into_iter().map(|change| Note::NotInGit { change }));
-    let first = planner.plan.changes.len();
-    planner.change(found.changes, effect);
-    let changed: Vec<(Change, Effect)> = planner.plan.changes[first..].to_vec();
-    let Some(output) = planner.outputs.get(&family(declared)).cloned() else { return };
+    let changed = planner.found(found, effect);
+    let Some(output) = planner.outputs.get(&family(workload)).cloned() else { return };
     let moves = match &output {
         Output::Known(arn) => facts.task_definition.as_ref() != Some(arn),
         Output::Made(_) => true,
     };
-    if !held(planner, facts, &changed, moves) {
-        let input = update_input(planner, &written, &document, &changed, moves.then_some(&output));
-        if let Some(input) = input {
-            let effect = planner.plan.effect();
-            let against = Some(Against {
-                id: planner.service_resource(),
-                digest: Some(settings_digest(live, planner.inputs.shapes.create_service)),
-            });
-            let action = Action::UpdateService { service: declared.name.clone(), input };
-            planner.step(action, effect, against);
-        }
-        tags(planner, live, &written);
+    if held(planner, facts, &changed, moves) {
+        return;
     }
+    let section = if changed.is_empty() { Section::TaskDefinition } else { Section::Service };
+    if (moves || !changed.is_empty()) && !planner.may_write(section) {
+        return;
+    }
+    let parts = Parts { written: &written, late: &late, live: &document, changed: &changed };
+    if let Some(input) = update_input(planner, workload, &parts, moves.then_some(&output)) {
+        let effect = planner.plan.effect();
+        let digest = Some(settings_digest(live, planner.inputs.shapes.create_service));
+        let against = Some(Against { id: planner.service_resource(), digest });
+        let action = Action { call: Call::UpdateService, target: planner.service_resource(), input };
+        planner.step(action, effect, against);
+    }
+}
+
+/// What an update is made from.
+struct Parts<'u> {
+    /// What git says.
+    written: &'u Value,
+    /// What of it is not known yet.
+    late: &'u [(String, ResourceId)],
+    /// What AWS has.
+    live: &'u Value,
+    /// What differs.
+    changed: &'u [(Change, Effect)],
 }
 
 fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences {
@@ -201,7 +222,7 @@ fn desired_count(
     if !found.changes.iter().any(is_count) {
         return Some(found);
     }
-    let scaled = planner.declared.scaled
+    let scaled = planner.declared.is_scaled()
         || match planner.look(&ResourceId::new(Kind::ScalableTarget, planner.declared.name.as_str())) {
             Look::Present(_) => true,
             Look::Absent => false,
@@ -210,8 +231,8 @@ fn desired_count(
     if scaled {
         found.changes.retain(|change| !is_count(change));
         let desired = written.get("desiredCount").and_then(Value::as_i64).unwrap_or_default();
-        if !planner.declared.scaled {
-            planner.plan.notes.push(Note::ScaledElsewhere { live: facts.desired.into(), desired });
+        if !planner.declared.is_scaled() {
+            planner.note(Note::ScaledElsewhere { live: facts.desired.into(), desired });
         }
     }
     Some(found)
@@ -266,11 +287,11 @@ fn controller(planner: &Planner<'_>) -> String {
 /// leaves out.
 fn update_input(
     planner: &Planner<'_>,
-    written: &Value,
-    live: &Value,
-    changed: &[(Change, Effect)],
+    workload: &Workload,
+    parts: &Parts<'_>,
     task_definition: Option<&Output>,
 ) -> Option<Input> {
+    let Parts { written, late, live, changed } = *parts;
     let scope = &planner.inputs.desired.environment.scope;
     let mut fields: Vec<&'static str> = changed.iter().filter_map(|(change, _)| change.path.top()).collect();
     fields.dedup();
@@ -280,7 +301,7 @@ fn update_input(
     let mut input = Input::default();
     let mut map = Map::new();
     for field in &fields {
-        let value = written.get(*field).cloned().unwrap_or(Value::Null);
+        let value = written.get(*field).cloned().unwrap_or_else(|| cleared(field));
         let block = match (live.get(*field), &value) {
             (Some(live @ Value::Object(_)), Value::Object(_)) => laid_over(live, &value),
             _ => value,
@@ -303,8 +324,9 @@ fn update_input(
     map.insert("service".into(), json!(planner.declared.name.as_str()));
     input.document = Value::Object(map);
     if let Some(output) = task_definition {
-        point_at(&mut input, &family(planner.declared), output);
+        point_at(&mut input, &family(workload), output);
     }
+    input.late.extend(super::settle::late_in(&late.to_vec(), &fields));
     Some(input)
 }
 
@@ -318,33 +340,62 @@ fn strategy_blocks(map: &mut Map<String, Value>, written: &Value) {
     }
 }
 
-/// `over` upon `base`: mappings deeply, everything else whole.
-fn laid_over(base: &Value, over: &Value) -> Value {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            let mut merged = base.clone();
-            for (key, value) in over {
-                let value = base.get(key).map_or_else(|| value.clone(), |base| laid_over(base, value));
-                merged.insert(key.clone(), value);
-            }
-            Value::Object(merged)
-        }
-        _ => over.clone(),
+/// How UpdateService says that a field is to be as if nobody had set it: what is left out stays (recorded answers).
+/// Only a strict service asks for that.
+fn cleared(field: &str) -> Value {
+    match field {
+        "healthCheckGracePeriodSeconds" => json!(0),
+        "propagateTags" => json!("NONE"),
+        "enableECSManagedTags" | "enableExecuteCommand" => json!(false),
+        "platformVersion" => json!("LATEST"),
+        "serviceConnectConfiguration" => json!({ "enabled": false }),
+        "deploymentConfiguration" => json!({}),
+        _ => json!([]),
     }
 }
 
 /// Declared tags that are missing or different; and, when anything is written, from which declaration. A service that
-/// carries that tag with another declaration was updated by a plan that did not come to its end: it is tagged, too.
-fn tags(planner: &mut Planner<'_>, live: &Live, written: &Value) {
-    let mut tags = planner.missing_tags(SECTION, written, live);
+/// carries that tag with another declaration was updated by a plan that did not come to its end: it is tagged, too. The
+/// last of all steps.
+pub fn mark(planner: &mut Planner<'_>) {
+    let Some(workload) = planner.workload() else { return };
+    let id = planner.service_resource();
+    let live = match planner.look(&id) {
+        Look::Present(live) => live,
+        Look::Absent => return mark_created(planner),
+        Look::Later => return,
+    };
+    match &live.facts {
+        Facts::Service(facts) if facts.status == "ACTIVE" => {}
+        Facts::Service(facts) if facts.status == "INACTIVE" => return mark_created(planner),
+        _ => return,
+    }
+    let path = crate::core::diff::Path::section(SECTION);
+    let mut tags = planner.missing_tags(&path, &workload.service.to_value(), &live.tags);
+    if !tags.is_empty() && !planner.may_write(Section::Service) {
+        tags.clear();
+    }
     let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
     if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
-    let Some(arn) = live.arn.clone() else { return };
     tags.insert(APPLIED_TAG.into(), planner.applied_tag());
     tags.retain(|key, value| live.tags.get(key) != Some(value));
-    if !tags.is_empty() {
-        planner.step(Action::Tag { target: planner.service_resource(), arn, tags }, Effect::NoRestart, None);
+    let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
+    if let Some(action) = action {
+        planner.step(action, Effect::NoRestart, None);
     }
+}
+
+/// A service that was made in this plan, with more behind it.
+fn mark_created(planner: &mut Planner<'_>) {
+    let id = planner.service_resource();
+    let made = matches!(planner.outputs.get(&id), Some(Output::Made(_)));
+    if !made || !planner.declared.is_scaled() {
+        return;
+    }
+    let tags = json!([{ "key": APPLIED_TAG, "value": planner.applied_tag() }]);
+    let document = json!({ "resourceArn": null, "tags": tags });
+    let input = Input { document, late: vec![("/resourceArn".into(), id.clone())] };
+    planner.step(Action { call: Call::TagEcs, target: id, input }, Effect::NoRestart, None);
 }
