@@ -36,7 +36,14 @@ def check_prepared(folder: Path) -> None:
         ]
 
     names = [str(name) for name in environment_files.mapping(environment.document.get("loadBalancers"))]
-    assert len(elbv2.describe_load_balancers(Names=names)["LoadBalancers"]) >= len(names)
+    balancers = elbv2.describe_load_balancers(Names=names)["LoadBalancers"]
+    assert len(balancers) >= len(names)
+    assert not elbv2.describe_target_groups()["TargetGroups"], "target groups are the product's to make"
+    declared = environment_files.mapping(environment.document.get("loadBalancers"))
+    for balancer in balancers:
+        made = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        listeners = environment_files.listing(declared[balancer["LoadBalancerName"]].get("listeners"))
+        assert not {each["Port"] for each in made} & {each["port"] for each in listeners}
     clusters = ecs.describe_clusters(clusters=[environment.text("cluster", "default")])["clusters"]
     assert clusters[0]["status"] == "ACTIVE"
     before = census()
