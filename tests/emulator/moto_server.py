@@ -25,7 +25,10 @@ import moto.applicationautoscaling.models as scaling_models
 import moto.ec2.models.security_groups as security_group_models
 import moto.ec2.models.subnets as subnet_models
 import moto.ec2.models.vpcs as vpc_models
-import moto.elbv2.models as elbv2_models
+import moto_elbv2_balancers
+import moto_elbv2_listeners
+import moto_elbv2_rules
+import moto_elbv2_target_groups
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -97,24 +100,6 @@ def _take_from_list(tags: list[dict[str, str]]) -> str | None:
     value = next((tag["Value"] for tag in tags if tag["Key"] == REQUESTED_ID_TAG), None)
     tags[:] = [tag for tag in tags if tag["Key"] != REQUESTED_ID_TAG]
     return value
-
-
-def return_an_identical_target_group() -> None:
-    """CreateTargetGroup with the name and the settings of an existing group returns that group on AWS ("if you
-    repeat the call with the same settings, it succeeds"); with other settings it is DuplicateTargetGroupName."""
-    backend = elbv2_models.ELBv2Backend
-    create = backend.create_target_group
-
-    def create_or_return(self: Any, name: str, **settings: Any) -> Any:
-        asked = {key: value for key, value in settings.items() if value is not None and key != "tags"}
-        for group in self.target_groups.values():
-            if group.name == name and getattr(group, "_asked_settings", None) == asked:
-                return group
-        group = create(self, name, **settings)
-        setattr(group, "_asked_settings", asked)
-        return group
-
-    backend.create_target_group = create_or_return  # type: ignore[method-assign]
 
 
 class Front:
@@ -222,7 +207,8 @@ class RequestHandler(MotoRequestHandler):
 def main() -> None:
     accept_services_of_the_ecs_emulator()
     honour_requested_ids()
-    return_an_identical_target_group()
+    for module in (moto_elbv2_balancers, moto_elbv2_listeners, moto_elbv2_rules, moto_elbv2_target_groups):
+        module.repair()
     front = Front(DomainDispatcherApplication(create_backend_app))
     make_server("127.0.0.1", int(sys.argv[1]), front, threaded=True, request_handler=RequestHandler).serve_forever()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import boto3
 import environment_files
 import selftest_ecs
+import selftest_elbv2
 import selftest_running
 from selftest_support import CLUSTER, ec2, ecs, elbv2
 
@@ -53,7 +54,7 @@ def check_prepared(folder: Path) -> None:
 
 
 def main() -> int:
-    modules = (selftest_ecs, selftest_running)
+    modules = (selftest_ecs, selftest_running, selftest_elbv2)
     checks = [check for module in modules for name, check in vars(module).items() if name.startswith("test_")]
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])
