@@ -18,11 +18,13 @@ Handler = Callable[[Any], Any]
 LOCK = threading.RLock()
 
 
-def install(response_class: type, handlers: Sequence[Handler], *, locked: bool = True) -> None:
-    """Let each function answer the operation of its name."""
+def install(
+    response_class: type, handlers: Sequence[Handler], *, locked: bool = True, new: bool = False
+) -> None:
+    """Let each function answer the operation of its name, one that moto has or, with `new`, one that it lacks."""
     for handler in handlers:
-        if not hasattr(response_class, handler.__name__):
-            raise LookupError(f"{response_class.__name__} has no {handler.__name__}; is this another moto?")
+        if hasattr(response_class, handler.__name__) == new:
+            raise LookupError(f"{response_class.__name__}.{handler.__name__} is not as expected; is this another moto?")
         setattr(response_class, handler.__name__, _one_at_a_time(handler) if locked else handler)
 
 

@@ -2,9 +2,13 @@
 
     python moto_server.py PORT
 
-The account is $MOTO_ACCOUNT_ID. Repairs, each in one function below: CloudWatch over CBOR, scalable targets of
-services that live in the other emulator, VPCs, subnets, security groups and certificates with a chosen id,
-CreateTargetGroup with the settings it already has, and the request ledger.
+The account is $MOTO_ACCOUNT_ID; $DRIFTLESS_EMULATOR_ECS is the server that has the services. Here are the request
+ledger, CloudWatch over CBOR, and VPCs, subnets, security groups and certificates with a chosen id. What AWS answers
+otherwise than moto is in
+
+    moto_elbv2_*.py      load balancers, listeners, rules, target groups, their attributes and tags
+    moto_scaling_*.py    scalable targets, scaling policies, scheduled actions
+    moto_alarms.py       CloudWatch alarms
 """
 
 from __future__ import annotations
@@ -21,28 +25,35 @@ from urllib.parse import parse_qsl
 import cloudwatch_cbor
 import ledger
 import moto.acm.models as acm_models
-import moto.applicationautoscaling.models as scaling_models
 import moto.ec2.models.security_groups as security_group_models
 import moto.ec2.models.subnets as subnet_models
 import moto.ec2.models.vpcs as vpc_models
+import moto_alarms
 import moto_elbv2_balancers
 import moto_elbv2_listeners
 import moto_elbv2_rules
 import moto_elbv2_target_groups
+import moto_scaling_policies
+import moto_scaling_schedules
+import moto_scaling_targets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+REPAIRS = (
+    moto_elbv2_balancers,
+    moto_elbv2_listeners,
+    moto_elbv2_rules,
+    moto_elbv2_target_groups,
+    moto_scaling_targets,
+    moto_scaling_policies,
+    moto_scaling_schedules,
+    moto_alarms,
+)
 REQUESTED_ID_TAG = "driftless-emulator:id"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-
-
-def accept_services_of_the_ecs_emulator() -> None:
-    """RegisterScalableTarget asks moto's own ECS whether the service exists; the services live in ministack."""
-    backend = scaling_models.ApplicationAutoscalingBackend
-    backend._ecs_service_exists_for_target = lambda self, r_id: True  # type: ignore[method-assign]
 
 
 def honour_requested_ids() -> None:
@@ -205,9 +216,8 @@ class RequestHandler(MotoRequestHandler):
 
 
 def main() -> None:
-    accept_services_of_the_ecs_emulator()
     honour_requested_ids()
-    for module in (moto_elbv2_balancers, moto_elbv2_listeners, moto_elbv2_rules, moto_elbv2_target_groups):
+    for module in REPAIRS:
         module.repair()
     front = Front(DomainDispatcherApplication(create_backend_app))
     make_server("127.0.0.1", int(sys.argv[1]), front, threaded=True, request_handler=RequestHandler).serve_forever()

@@ -19,6 +19,7 @@ import environment_files
 import selftest_ecs
 import selftest_elbv2
 import selftest_running
+import selftest_scaling
 from selftest_support import CLUSTER, ec2, ecs, elbv2
 
 
@@ -54,7 +55,7 @@ def check_prepared(folder: Path) -> None:
 
 
 def main() -> int:
-    modules = (selftest_ecs, selftest_running, selftest_elbv2)
+    modules = (selftest_ecs, selftest_running, selftest_elbv2, selftest_scaling)
     checks = [check for module in modules for name, check in vars(module).items() if name.startswith("test_")]
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])
