@@ -9,6 +9,8 @@ otherwise than moto is in
     moto_elbv2_*.py      load balancers, listeners, rules, target groups, their attributes and tags
     moto_scaling_*.py    scalable targets, scaling policies, scheduled actions
     moto_alarms.py       CloudWatch alarms
+    moto_discovery.py    Cloud Map
+    moto_logs.py         log groups
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ import moto.ec2.models.security_groups as security_group_models
 import moto.ec2.models.subnets as subnet_models
 import moto.ec2.models.vpcs as vpc_models
 import moto_alarms
+import moto_discovery
 import moto_elbv2_balancers
 import moto_elbv2_listeners
 import moto_elbv2_rules
 import moto_elbv2_target_groups
+import moto_logs
 import moto_scaling_policies
 import moto_scaling_schedules
 import moto_scaling_targets
@@ -48,6 +52,8 @@ REPAIRS = (
     moto_scaling_policies,
     moto_scaling_schedules,
     moto_alarms,
+    moto_discovery,
+    moto_logs,
 )
 REQUESTED_ID_TAG = "driftless-emulator:id"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")

@@ -278,19 +278,9 @@ class Account:
                 continue
             existing.add(str(name))
             if is_private:
-                self._create_private_namespace(str(name))
+                cloud_map.create_private_dns_namespace(Name=str(name), Vpc=self.vpc)
             else:
                 cloud_map.create_http_namespace(Name=str(name))
-
-    def _create_private_namespace(self, name: str) -> None:
-        cloud_map = self.client("servicediscovery")
-        try:
-            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.vpc)
-        except cloud_map.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "ConflictingDomainExists":
-                raise
-            # moto allows one namespace for each VPC, whatever its name; AWS allows any number of names.
-            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.ensure_vpc(f"{VPC_NAME} {name}"))
 
 
 def _repository_and_tag(image: str, account: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import boto3
 import environment_files
+import selftest_discovery
 import selftest_ecs
 import selftest_elbv2
 import selftest_running
@@ -55,7 +56,7 @@ def check_prepared(folder: Path) -> None:
 
 
 def main() -> int:
-    modules = (selftest_ecs, selftest_running, selftest_elbv2, selftest_scaling)
+    modules = (selftest_ecs, selftest_running, selftest_elbv2, selftest_scaling, selftest_discovery)
     checks = [check for module in modules for name, check in vars(module).items() if name.startswith("test_")]
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])
