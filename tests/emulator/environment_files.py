@@ -65,7 +65,7 @@ def listing(value: Any) -> list[Document]:
 
 
 def named(value: Any, single: str = "") -> list[Document]:
-    """The mappings in a list, or those in a mapping from names; with `single`, a mapping with that key is one itself."""
+    """The mappings in a list or in a mapping from names. With `single`, a mapping with that key is itself the one."""
     if isinstance(value, dict):
         one = single and isinstance(value.get(single), str)
         return [value] if one else [member for member in value.values() if isinstance(member, dict)]

@@ -110,14 +110,14 @@ def _check_forward(action: Document) -> None:
 
 
 def _carry_client_secret(actions: list[Document], previous: Iterable[Document]) -> None:
-    secrets = [each["AuthenticateOidcConfig"].get("ClientSecret") for each in previous if "AuthenticateOidcConfig" in each]
+    configs = [each["AuthenticateOidcConfig"] for each in previous if "AuthenticateOidcConfig" in each]
     for action in actions:
         config = action.get("AuthenticateOidcConfig")
         if not config or config.get("ClientSecret"):
             continue
-        if not config.pop("UseExistingClientSecret", False) or not secrets:
+        if not config.pop("UseExistingClientSecret", False) or not configs:
             raise refused("ValidationError", "A client secret must be specified")
-        config["ClientSecret"] = secrets[0]
+        config["ClientSecret"] = configs[0]["ClientSecret"]
 
 
 def shown_action(action: Document, balancer_type: str) -> Document:

@@ -11,11 +11,12 @@ from typing import Any
 import moto.elbv2.models as models
 import moto.elbv2.responses as responses
 from moto.core.responses import ActionResult, EmptyResult
-from moto_elbv2_actions import checked_actions, refused, shown_action, shown_condition
+from moto_elbv2_actions import CONDITION_CONFIGS, checked_actions, refused, shown_action, shown_condition
 from moto_repairs import Document, install, page
 
 LOWEST_PRIORITY = 50000
 LARGEST_PAGE = 400
+TRANSFORMS = ("host-header-rewrite", "url-rewrite")  # one of each in a rule
 
 
 def repair() -> None:
@@ -29,9 +30,9 @@ def repair() -> None:
 def accept_regular_expressions() -> None:
     """host-header, path-pattern and http-header take RegexValues instead of Values; moto looks for Values only."""
     backend: Any = models.ELBv2Backend
-    configs = {"host_header": "HostHeaderConfig", "path_pattern": "PathPatternConfig", "http_header": "HttpHeaderConfig"}
-    for field, key in configs.items():
-        name = f"_validate_{field}_condition"
+    for field in ("host-header", "path-pattern", "http-header"):
+        key = CONDITION_CONFIGS[field]
+        name = f"_validate_{field.replace('-', '_')}_condition"
         setattr(backend, name, _unless_regular_expression(getattr(backend, name), key))
 
 
@@ -178,8 +179,8 @@ def _check_priority(priority: int) -> None:
 def _check_transforms(transforms: list[Document] | None) -> None:
     kinds = [each.get("Type") for each in transforms or []]
     for kind in set(kinds):
-        if kind not in ("host-header-rewrite", "url-rewrite"):
-            raise refused("ValidationError", f"Transform type '{kind}' must be one of 'host-header-rewrite,url-rewrite'")
+        if kind not in TRANSFORMS:
+            raise refused("ValidationError", f"Transform type '{kind}' must be one of '{','.join(TRANSFORMS)}'")
         if kinds.count(kind) > 1:
             raise refused("ValidationError", f"A rule can have only one transform of type '{kind}'")
 

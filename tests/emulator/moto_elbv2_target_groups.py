@@ -208,7 +208,8 @@ def _check_health_check(target_type: str, protocol: str, check: Document) -> Non
         message = f"Health check enabled must be true for target groups with target type '{target_type}'"
         raise refused("InvalidConfigurationRequest", message)
     if protocol in HTTP and check["HealthCheckProtocol"] not in HTTP:
-        message = f"Health check protocol '{check['HealthCheckProtocol']}' is not supported for {protocol} target groups"
+        wanted = check["HealthCheckProtocol"]
+        message = f"Health check protocol '{wanted}' is not supported for {protocol} target groups"
         raise refused("InvalidConfigurationRequest", message)
     code = (check["Matcher"] or {}).get("HttpCode")
     if code and not models.FakeTargetGroup.HTTP_CODE_REGEX.fullmatch(code):

@@ -126,8 +126,10 @@ def _fill_target_tracking(configuration: Document) -> None:
 def _put_tracking_alarms(backend: Any, policy: Document) -> None:
     """The two alarms of a target tracking policy, one with DisableScaleIn; any other policy has none."""
     cloudwatch = cloudwatch_backends[backend.account_id][backend.region_name]
-    configuration = policy.get(CONFIGURATIONS["TargetTrackingScaling"])
-    wanted = [each for each in TRACKING_ALARMS if configuration and (each[0] == "High" or not configuration["DisableScaleIn"])]
+    configuration = policy.get(CONFIGURATIONS["TargetTrackingScaling"]) or {}
+    wanted = TRACKING_ALARMS if configuration else ()
+    if configuration.get("DisableScaleIn"):
+        wanted = TRACKING_ALARMS[:1]
     names = {
         side: policy["_alarms"].get(side) or f"TargetTracking-{policy['ResourceId']}-Alarm{side}-{mock_random.uuid4()}"
         for side, *_ in wanted
@@ -140,8 +142,8 @@ def _put_tracking_alarms(backend: Any, policy: Document) -> None:
             "AlarmActions": [f"{policy['PolicyARN']}:createdBy/{mock_random.uuid4()}"],
             "ComparisonOperator": comparison,
             "EvaluationPeriods": periods,
-            "Threshold": (configuration or {})["TargetValue"] * factor,
-            **_tracked_metric(policy, configuration or {}),
+            "Threshold": configuration["TargetValue"] * factor,
+            **_tracked_metric(policy, configuration),
         }
         moto_alarms.put_alarm(cloudwatch, alarm)
     policy["_alarms"] = names
@@ -156,17 +158,24 @@ def _tracked_metric(policy: Document, configuration: Document) -> Document:
         return {"Period": 60, **{key: copy.deepcopy(custom[key]) for key in members if key in custom}}
     predefined = configuration["PredefinedMetricSpecification"]
     namespace, metric = PREDEFINED_METRICS.get(predefined["PredefinedMetricType"], ("AWS/ECS", "CPUUtilization"))
+    statistic = "Average"
     if namespace == "AWS/ECS":
         _, cluster, service = policy["ResourceId"].split("/")
         dimensions = [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}]
     else:
+        statistic = "Sum"
         balancer, _, group = predefined["ResourceLabel"].partition("/targetgroup/")
         dimensions = [
             {"Name": "LoadBalancer", "Value": balancer},
             {"Name": "TargetGroup", "Value": f"targetgroup/{group}"},
         ]
-    statistic = "Average" if namespace == "AWS/ECS" else "Sum"
-    return {"Namespace": namespace, "MetricName": metric, "Statistic": statistic, "Period": 60, "Dimensions": dimensions}
+    return {
+        "Namespace": namespace,
+        "MetricName": metric,
+        "Statistic": statistic,
+        "Period": 60,
+        "Dimensions": dimensions,
+    }
 
 
 def _alarms_of(backend: Any, policy: Document) -> list[Document]:

@@ -24,7 +24,7 @@ from moto_scaling_common import answer, backend_of, described_by, one_page, refu
 
 MOST_TAGS = 50
 SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-ECS_SECONDS = 5  # how long one request to the ECS emulator may take to connect, and to be answered
+ECS_SECONDS = 10  # how long one request to the ECS emulator may take to connect, and to be answered
 
 
 def repair() -> None:
@@ -95,7 +95,9 @@ def _desired_count(resource: str, region: str) -> int | None:
     except (ValueError, botocore.exceptions.ClientError):
         services = []
     except botocore.exceptions.BotoCoreError as error:
-        raise refused(f"ECS does not answer: {error}", "InternalServiceException") from None
+        failed = refused(f"ECS does not answer: {error}", "InternalServiceException")
+        failed.code = 500
+        raise failed from None
     active = [service for service in services if service["status"] == "ACTIVE"]
     if not active:
         raise refused(f"ECS service doesn't exist: {resource}")

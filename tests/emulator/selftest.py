@@ -16,11 +16,13 @@ from pathlib import Path
 
 import boto3
 import environment_files
+import selftest_cli
 import selftest_discovery
 import selftest_ecs
 import selftest_elbv2
 import selftest_running
 import selftest_scaling
+import selftest_target_groups
 from selftest_support import CLUSTER, ec2, ecs, elbv2
 
 
@@ -56,7 +58,15 @@ def check_prepared(folder: Path) -> None:
 
 
 def main() -> int:
-    modules = (selftest_ecs, selftest_running, selftest_elbv2, selftest_scaling, selftest_discovery)
+    modules = (
+        selftest_ecs,
+        selftest_running,
+        selftest_elbv2,
+        selftest_target_groups,
+        selftest_scaling,
+        selftest_discovery,
+        selftest_cli,
+    )
     checks = [check for module in modules for name, check in vars(module).items() if name.startswith("test_")]
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])

@@ -53,8 +53,8 @@ def policy(name: str, policy_name: str) -> dict[str, Any]:
 
 
 def put_step(name: str, policy_name: str, **changes: Any) -> dict[str, Any]:
-    request = {"PolicyName": policy_name, "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": STEP, **changes}
-    return dict(scaling.put_scaling_policy(**of(name), **request))
+    request = {"PolicyName": policy_name, "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": STEP}
+    return dict(scaling.put_scaling_policy(**of(name), **{**request, **changes}))
 
 
 def put_tracking(name: str, policy_name: str, **configuration: Any) -> dict[str, Any]:
@@ -177,8 +177,9 @@ def test_a_step_policy_is_replaced_whole_and_lists_the_alarms_that_name_it() -> 
     shown = policy("scale-step", "out")
     assert "Cooldown" not in shown["StepScalingPolicyConfiguration"]
     assert [each["AlarmName"] for each in shown["Alarms"]] == ["scale-step-out"]
-    gap = [{"MetricIntervalUpperBound": 0, "ScalingAdjustment": 1}, {"MetricIntervalLowerBound": 5, "ScalingAdjustment": 2}]
-    wrong = {**STEP, "StepAdjustments": gap}
+    below = {"MetricIntervalUpperBound": 0, "ScalingAdjustment": 1}
+    above = {"MetricIntervalLowerBound": 5, "ScalingAdjustment": 2}
+    wrong = {**STEP, "StepAdjustments": [below, above]}
     refused(
         "ValidationException", put_step, name="scale-step", policy_name="x", StepScalingPolicyConfiguration=wrong
     )
@@ -229,7 +230,8 @@ def test_customized_and_predictive_policies_keep_all_members() -> None:
     assert shown["TargetTrackingScalingPolicyConfiguration"] == custom, shown
     assert len(shown["Alarms"]) == 1
     pair = {"PredefinedMetricPairSpecification": {"PredefinedMetricType": "ECSServiceCPUUtilization"}}
-    predictive = {"MetricSpecifications": [{"TargetValue": 60.0, **pair}], "Mode": "ForecastOnly", "SchedulingBufferTime": 60}
+    predictive = {"MetricSpecifications": [{"TargetValue": 60.0, **pair}], "Mode": "ForecastOnly"}
+    predictive |= {"SchedulingBufferTime": 60, "MaxCapacityBreachBehavior": "HonorMaxCapacity"}
     request = {"PolicyName": "forecast", "PolicyType": "PredictiveScaling"}
     scaling.put_scaling_policy(**of("scale-custom"), **request, PredictiveScalingPolicyConfiguration=predictive)
     shown = policy("scale-custom", "forecast")
