@@ -64,6 +64,14 @@ def listing(value: Any) -> list[Document]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def named(value: Any, single: str = "") -> list[Document]:
+    """The mappings in a list or in a mapping from names. With `single`, a mapping with that key is itself the one."""
+    if isinstance(value, dict):
+        one = single and isinstance(value.get(single), str)
+        return [value] if one else [member for member in value.values() if isinstance(member, dict)]
+    return listing(value)
+
+
 def _service(path: Path, defaults: Document, variables: Document) -> Service:
     document = _merge(defaults, _extended(path))
     name = str(document.get("name") or path.name.split(".", 1)[0])

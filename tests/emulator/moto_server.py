@@ -2,9 +2,15 @@
 
     python moto_server.py PORT
 
-The account is $MOTO_ACCOUNT_ID. Repairs, each in one function below: CloudWatch over CBOR, scalable targets of
-services that live in the other emulator, VPCs, subnets, security groups and certificates with a chosen id,
-CreateTargetGroup with the settings it already has, and the request ledger.
+The account is $MOTO_ACCOUNT_ID; $DRIFTLESS_EMULATOR_ECS is the server that has the services. Here are the request
+ledger, CloudWatch over CBOR, and VPCs, subnets, security groups and certificates with a chosen id. What AWS answers
+otherwise than moto is in
+
+    moto_elbv2_*.py      load balancers, listeners, rules, target groups, their attributes and tags
+    moto_scaling_*.py    scalable targets, scaling policies, scheduled actions
+    moto_alarms.py       CloudWatch alarms
+    moto_discovery.py    Cloud Map
+    moto_logs.py         log groups
 """
 
 from __future__ import annotations
@@ -21,25 +27,39 @@ from urllib.parse import parse_qsl
 import cloudwatch_cbor
 import ledger
 import moto.acm.models as acm_models
-import moto.applicationautoscaling.models as scaling_models
 import moto.ec2.models.security_groups as security_group_models
 import moto.ec2.models.subnets as subnet_models
 import moto.ec2.models.vpcs as vpc_models
-import moto.elbv2.models as elbv2_models
+import moto_alarms
+import moto_discovery
+import moto_elbv2_balancers
+import moto_elbv2_listeners
+import moto_elbv2_rules
+import moto_elbv2_target_groups
+import moto_logs
+import moto_scaling_policies
+import moto_scaling_schedules
+import moto_scaling_targets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+REPAIRS = (
+    moto_elbv2_balancers,
+    moto_elbv2_listeners,
+    moto_elbv2_rules,
+    moto_elbv2_target_groups,
+    moto_scaling_targets,
+    moto_scaling_policies,
+    moto_scaling_schedules,
+    moto_alarms,
+    moto_discovery,
+    moto_logs,
+)
 REQUESTED_ID_TAG = "driftless-emulator:id"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-
-
-def accept_services_of_the_ecs_emulator() -> None:
-    """RegisterScalableTarget asks moto's own ECS whether the service exists; the services live in ministack."""
-    backend = scaling_models.ApplicationAutoscalingBackend
-    backend._ecs_service_exists_for_target = lambda self, r_id: True  # type: ignore[method-assign]
 
 
 def honour_requested_ids() -> None:
@@ -97,24 +117,6 @@ def _take_from_list(tags: list[dict[str, str]]) -> str | None:
     value = next((tag["Value"] for tag in tags if tag["Key"] == REQUESTED_ID_TAG), None)
     tags[:] = [tag for tag in tags if tag["Key"] != REQUESTED_ID_TAG]
     return value
-
-
-def return_an_identical_target_group() -> None:
-    """CreateTargetGroup with the name and the settings of an existing group returns that group on AWS ("if you
-    repeat the call with the same settings, it succeeds"); with other settings it is DuplicateTargetGroupName."""
-    backend = elbv2_models.ELBv2Backend
-    create = backend.create_target_group
-
-    def create_or_return(self: Any, name: str, **settings: Any) -> Any:
-        asked = {key: value for key, value in settings.items() if value is not None and key != "tags"}
-        for group in self.target_groups.values():
-            if group.name == name and getattr(group, "_asked_settings", None) == asked:
-                return group
-        group = create(self, name, **settings)
-        setattr(group, "_asked_settings", asked)
-        return group
-
-    backend.create_target_group = create_or_return  # type: ignore[method-assign]
 
 
 class Front:
@@ -220,9 +222,9 @@ class RequestHandler(MotoRequestHandler):
 
 
 def main() -> None:
-    accept_services_of_the_ecs_emulator()
     honour_requested_ids()
-    return_an_identical_target_group()
+    for module in REPAIRS:
+        module.repair()
     front = Front(DomainDispatcherApplication(create_backend_app))
     make_server("127.0.0.1", int(sys.argv[1]), front, threaded=True, request_handler=RequestHandler).serve_forever()
 

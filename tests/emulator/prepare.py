@@ -1,11 +1,12 @@
 """Fill the emulated account with what an environment refers to but does not make by itself.
 
-    python prepare.py [--without-target-groups] ENVIRONMENT_DIR
+    python prepare.py ENVIRONMENT_DIR
 
-That is: a VPC with the named subnets and security groups, the ECS cluster, the load balancers with their listeners
-and certificates, target groups, IAM roles, ECR repositories with the images, secrets and parameters, Cloud Map
-namespaces. Log groups, services, task definitions, rules and scaling are the product's own work. Running it again
-changes nothing.
+That is: a VPC with the named subnets and security groups, the ECS cluster, the certificates, the load balancers and
+those of their listeners that rules name but `loadBalancers` of environment.yaml does not declare, IAM roles, ECR
+repositories with the images, secrets and parameters, Cloud Map namespaces. Declared listeners, target groups, rules,
+services, task definitions, scaling, alarms, Cloud Map services and log groups are the product's own work. Running it
+again changes nothing.
 
 The endpoints come from the AWS SDK's variables, as `run` sets them. It refuses to run without them, so that it can
 never write to a real account.
@@ -39,7 +40,6 @@ NOT_FOUND_PAGE = {
     "Type": "fixed-response",
     "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
 }
-PLACEHOLDER_PRIORITY = 40000  # far above what environments declare; a placeholder rule must not take their number
 ECR_IMAGE = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+):([^:@$]+)$")
 
 
@@ -58,15 +58,12 @@ class Account:
             self._clients[service] = boto3.client(service, region_name=self.region, config=config)
         return self._clients[service]
 
-    def prepare(self, *, target_groups: bool) -> None:
+    def prepare(self) -> None:
         self.vpc = self.ensure_vpc(VPC_NAME, self._named_vpc())
         self.ensure_network()
         self.client("ecs").create_cluster(clusterName=self.environment.text("cluster", "default"))
         self.ensure_certificates()
         self.ensure_load_balancers()
-        if target_groups:
-            self.ensure_target_groups()
-            self.ensure_rules()
         self.ensure_roles()
         self.ensure_images()
         self.ensure_secrets()
@@ -74,9 +71,13 @@ class Account:
 
     # Network
 
+    def _documents(self) -> list[Document]:
+        """environment.yaml and every service: target groups, rules and discovery may stand in any of them."""
+        return [self.environment.document, *(service.document for service in self.environment.services)]
+
     def _named_vpc(self) -> str | None:
         """The VPC that the target groups name, if any does."""
-        groups = [mapping(group) for s in self.environment.services for group in mapping(s.document.get("targetGroups")).values()]
+        groups = [group for each in self._documents() for group in environment_files.named(each.get("targetGroups"))]
         named = [str(group[key]) for group in groups for key in ("vpcId", "VpcId") if group.get(key)]
         return next((vpc for vpc in named if "${" not in vpc), None)
 
@@ -132,26 +133,27 @@ class Account:
         """Every ACM certificate that the files name: a listener of an unknown one is refused, as on AWS."""
         acm = self.client("acm")
         existing = {each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]}
-        documents = [self.environment.document, *(service.document for service in self.environment.services)]
-        named = re.findall(r"arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+", json.dumps(documents, default=str))
+        text = json.dumps(self._documents(), default=str)
+        named = re.findall(r"arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+", text)
         for arn in sorted(set(named)):
             if arn not in existing:
                 tags = [{"Key": REQUESTED_ID_TAG, "Value": arn}]
                 acm.request_certificate(DomainName="emulator.invalid", Tags=tags)
 
     def ensure_load_balancers(self) -> None:
+        """Every load balancer that is declared or named; of the listeners only those that nobody declares."""
         declared = {
-            str(name): {int(each["port"]): each for each in listing(mapping(balancer).get("listeners"))}
+            str(name): {int(each["port"]) for each in listing(mapping(balancer).get("listeners"))}
             for name, balancer in mapping(self.environment.document.get("loadBalancers")).items()
         }
-        for service in self.environment.services:
-            for rule in listing(service.document.get("rules")):
+        missing: dict[str, set[int]] = {name: set() for name in declared}
+        for document in self._documents():
+            for rule in environment_files.named(document.get("rules")):
                 name, _, port = str(rule.get("listener", "")).rpartition(":")
                 if name and port.isdigit() and not name.startswith("arn:"):
-                    declared.setdefault(name, {}).setdefault(int(port), {"protocol": "HTTP"})
-        for name, listeners in declared.items():
-            balancer = self._ensure_load_balancer(name)
-            self._ensure_listeners(balancer, listeners)
+                    missing.setdefault(name, set()).update({int(port)} - declared.get(name, set()))
+        for name, ports in missing.items():
+            self._ensure_listeners(self._ensure_load_balancer(name), ports)
 
     def _ensure_load_balancer(self, name: str) -> str:
         elbv2 = self.client("elbv2")
@@ -162,98 +164,13 @@ class Account:
             created = elbv2.create_load_balancer(Name=name, Subnets=sorted(one_per_zone.values()))
             return str(created["LoadBalancers"][0]["LoadBalancerArn"])
 
-    def _ensure_listeners(self, balancer: str, listeners: dict[int, Document]) -> None:
-        """As declared, except for actions that forward: their target group need not exist yet, so 404 stands in."""
+    def _ensure_listeners(self, balancer: str, ports: set[int]) -> None:
         elbv2 = self.client("elbv2")
         existing = {each["Port"] for each in elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]}
-        members = elbv2.meta.service_model.operation_model("CreateListener").input_shape.members
-        for port, declared in listeners.items():
-            if port in existing:
-                continue
-            wanted = {key: value for key, value in mapping(_upper_first(declared)).items() if key in members}
-            wanted["Certificates"] = listing(wanted.get("Certificates"))[:1]  # the default one; SNI is the product's
-            if not wanted["Certificates"]:
-                del wanted["Certificates"]
-            actions = listing(wanted.get("DefaultActions"))
-            plain = actions and all(action.get("Type") in ("redirect", "fixed-response") for action in actions)
-            wanted["DefaultActions"] = actions if plain else [NOT_FOUND_PAGE]
-            wanted.setdefault("Protocol", "HTTP")
-            elbv2.create_listener(**{**wanted, "LoadBalancerArn": balancer, "Port": port})
-
-    def ensure_target_groups(self) -> None:
-        for service in self.environment.services:
-            for name, declared in mapping(service.document.get("targetGroups")).items():
-                self._ensure_target_group(str(name), mapping(declared))
-
-    def _ensure_target_group(self, name: str, declared: Document) -> None:
-        """ECS takes a target group only if a load balancer has it, so a rule that nothing matches attaches it."""
-        elbv2 = self.client("elbv2")
-        try:
-            elbv2.describe_target_groups(Names=[name])
-            return
-        except elbv2.exceptions.TargetGroupNotFoundException:
-            pass
-        members = elbv2.meta.service_model.operation_model("CreateTargetGroup").input_shape.members
-        wanted = {key: value for key, value in mapping(_upper_first(declared)).items() if key in members}
-        wanted = {"TargetType": "ip", "Protocol": "HTTP", "Port": 80, "VpcId": self.vpc, **wanted, "Name": name}
-        wanted.pop("Tags", None)
-        group = elbv2.create_target_group(**wanted)["TargetGroups"][0]["TargetGroupArn"]
-        attributes = mapping(declared.get("attributes") or declared.get("Attributes"))
-        if attributes:
-            pairs = [{"Key": str(key), "Value": _text(value)} for key, value in attributes.items()]
-            elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=pairs)
-        listener = self._any_listener()
-        taken = [rule["Priority"] for rule in elbv2.describe_rules(ListenerArn=listener)["Rules"]]
-        numbers = [int(priority) for priority in taken if priority.isdigit()]
-        elbv2.create_rule(
-            ListenerArn=listener,
-            Priority=max([PLACEHOLDER_PRIORITY, *numbers]) + 1,
-            Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{name}.emulator.invalid"]}}],
-            Actions=[{"Type": "forward", "TargetGroupArn": group}],
-        )
-
-    def ensure_rules(self) -> None:
-        """The rules that the services declare with a priority: a blue/green service names them, and the product does
-        not create rules yet."""
-        elbv2 = self.client("elbv2")
-        for service in self.environment.services:
-            for declared in listing(service.document.get("rules")):
-                name, _, port = str(declared.get("listener", "")).rpartition(":")
-                priority = declared.get("priority")
-                if not (name and port.isdigit() and priority):
-                    continue
-                balancer = self._ensure_load_balancer(name)
-                listeners = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
-                listener = next(each["ListenerArn"] for each in listeners if each["Port"] == int(port))
-                if str(priority) in [rule["Priority"] for rule in elbv2.describe_rules(ListenerArn=listener)["Rules"]]:
-                    continue
-                elbv2.create_rule(
-                    ListenerArn=listener,
-                    Priority=int(priority),
-                    Conditions=_upper_first(listing(declared.get("conditions"))),
-                    Actions=_upper_first(self._with_arns(listing(declared.get("actions")))),
-                )
-
-    def _with_arns(self, value: Any) -> Any:
-        """The value with every `targetGroup: NAME` turned into the ARN that the group has here."""
-        if isinstance(value, list):
-            return [self._with_arns(each) for each in value]
-        if not isinstance(value, dict):
-            return value
-        resolved = {key: self._with_arns(each) for key, each in value.items() if key != "targetGroup"}
-        if "targetGroup" in value:
-            groups = self.client("elbv2").describe_target_groups(Names=[str(value["targetGroup"])])["TargetGroups"]
-            resolved["targetGroupArn"] = groups[0]["TargetGroupArn"]
-        return resolved
-
-    def _any_listener(self) -> str:
-        elbv2 = self.client("elbv2")
-        for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
-            listeners = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-            if listeners:
-                return str(listeners[-1]["ListenerArn"])
-        self._ensure_listeners(self._ensure_load_balancer(VPC_NAME), {80: {}})
-        return self._any_listener()
+        for port in sorted(ports - existing):
+            elbv2.create_listener(
+                LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=[NOT_FOUND_PAGE]
+            )
 
     # What tasks need
 
@@ -347,27 +264,23 @@ class Account:
         """A private DNS namespace for each `discovery`, an HTTP one for each Service Connect configuration."""
         cloud_map = self.client("servicediscovery")
         existing = {namespace["Name"] for namespace in cloud_map.list_namespaces()["Namespaces"]}
-        for service in self.environment.services:
-            private = mapping(service.document.get("discovery")).get("namespace")
-            connect = mapping(mapping(service.document.get("service")).get("serviceConnectConfiguration"))
-            for name, is_private in ((private, True), (connect.get("namespace"), False)):
-                if not name or str(name) in existing or str(name).startswith("arn:"):
-                    continue
-                existing.add(str(name))
-                if is_private:
-                    self._create_private_namespace(str(name))
-                else:
-                    cloud_map.create_http_namespace(Name=str(name))
-
-    def _create_private_namespace(self, name: str) -> None:
-        cloud_map = self.client("servicediscovery")
-        try:
-            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.vpc)
-        except cloud_map.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "ConflictingDomainExists":
-                raise
-            # moto allows one namespace for each VPC, whatever its name; AWS allows any number of names.
-            cloud_map.create_private_dns_namespace(Name=name, Vpc=self.ensure_vpc(f"{VPC_NAME} {name}"))
+        private = [
+            each.get("namespace")
+            for document in self._documents()
+            for each in environment_files.named(document.get("discovery"), single="namespace")
+        ]
+        connect = [
+            mapping(mapping(service.document.get("service")).get("serviceConnectConfiguration")).get("namespace")
+            for service in self.environment.services
+        ]
+        for name, is_private in [*((name, True) for name in private), *((name, False) for name in connect)]:
+            if not name or str(name) in existing or str(name).startswith("arn:"):
+                continue
+            existing.add(str(name))
+            if is_private:
+                cloud_map.create_private_dns_namespace(Name=str(name), Vpc=self.vpc)
+            else:
+                cloud_map.create_http_namespace(Name=str(name))
 
 
 def _repository_and_tag(image: str, account: str) -> tuple[str, str]:
@@ -383,20 +296,8 @@ def _tags(resource: str, tags: dict[str, str]) -> list[Document]:
     return [{"ResourceType": resource, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _upper_first(value: Any) -> Any:
-    """Keys as ELBv2 spells them."""
-    if isinstance(value, dict):
-        return {str(key)[:1].upper() + str(key)[1:]: _upper_first(member) for key, member in value.items()}
-    return [_upper_first(member) for member in value] if isinstance(value, list) else value
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fill the emulated account for an environment.")
-    parser.add_argument("--without-target-groups", action="store_true")
     parser.add_argument("environment", type=Path)
     arguments = parser.parse_args()
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS"):
@@ -404,7 +305,7 @@ def main() -> int:
             sys.exit(f"prepare: {variable} does not name an emulator on this machine; run it under tests/emulator/run")
     account = Account(environment_files.read(arguments.environment))
     try:
-        account.prepare(target_groups=not arguments.without_target_groups)
+        account.prepare()
     except ClientError as error:
         sys.exit(f"prepare: {arguments.environment}: {error}")
     return 0

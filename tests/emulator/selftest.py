@@ -16,8 +16,13 @@ from pathlib import Path
 
 import boto3
 import environment_files
+import selftest_cli
+import selftest_discovery
 import selftest_ecs
+import selftest_elbv2
 import selftest_running
+import selftest_scaling
+import selftest_target_groups
 from selftest_support import CLUSTER, ec2, ecs, elbv2
 
 
@@ -36,7 +41,14 @@ def check_prepared(folder: Path) -> None:
         ]
 
     names = [str(name) for name in environment_files.mapping(environment.document.get("loadBalancers"))]
-    assert len(elbv2.describe_load_balancers(Names=names)["LoadBalancers"]) >= len(names)
+    balancers = elbv2.describe_load_balancers(Names=names)["LoadBalancers"]
+    assert len(balancers) >= len(names)
+    assert not elbv2.describe_target_groups()["TargetGroups"], "target groups are the product's to make"
+    declared = environment_files.mapping(environment.document.get("loadBalancers"))
+    for balancer in balancers:
+        made = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        listeners = environment_files.listing(declared[balancer["LoadBalancerName"]].get("listeners"))
+        assert not {each["Port"] for each in made} & {each["port"] for each in listeners}
     clusters = ecs.describe_clusters(clusters=[environment.text("cluster", "default")])["clusters"]
     assert clusters[0]["status"] == "ACTIVE"
     before = census()
@@ -46,7 +58,15 @@ def check_prepared(folder: Path) -> None:
 
 
 def main() -> int:
-    modules = (selftest_ecs, selftest_running)
+    modules = (
+        selftest_ecs,
+        selftest_running,
+        selftest_elbv2,
+        selftest_target_groups,
+        selftest_scaling,
+        selftest_discovery,
+        selftest_cli,
+    )
     checks = [check for module in modules for name, check in vars(module).items() if name.startswith("test_")]
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])

@@ -8,7 +8,6 @@ import urllib.request
 from typing import Any
 
 import boto3
-import cbor2
 from selftest_support import (
     ACCOUNT,
     CLUSTER,
@@ -16,6 +15,7 @@ from selftest_support import (
     NETWORK,
     REGION,
     attached_target_group,
+    cbor,
     create,
     ec2,
     ecs,
@@ -142,25 +142,10 @@ def test_scalable_target_of_an_ecs_service() -> None:
 
 
 def test_cloudwatch_answers_cbor() -> None:
-    def call(operation: str, members: dict[str, Any]) -> Any:
-        request = urllib.request.Request(
-            f"{os.environ['AWS_ENDPOINT_URL']}/service/GraniteServiceVersion20100801/operation/{operation}",
-            data=cbor2.dumps(members),
-            headers={
-                "Content-Type": "application/cbor",
-                "smithy-protocol": "rpc-v2-cbor",
-                "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/monitoring/aws4_request",
-            },
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            body = answer.read()
-            assert answer.headers["smithy-protocol"] == "rpc-v2-cbor"
-            return cbor2.loads(body) if body else {}
-
     alarm = {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
     alarm |= {"AlarmName": "selftest", "EvaluationPeriods": 3, "Threshold": 60.0}
-    call("PutMetricAlarm", {**alarm, "ComparisonOperator": "GreaterThanOrEqualToThreshold"})
-    found = call("DescribeAlarms", {"AlarmNames": ["selftest"]})["MetricAlarms"][0]
+    cbor("PutMetricAlarm", {**alarm, "ComparisonOperator": "GreaterThanOrEqualToThreshold"})
+    found = cbor("DescribeAlarms", {"AlarmNames": ["selftest"]})["MetricAlarms"][0]
     assert found["Threshold"] == 60.0 and found["EvaluationPeriods"] == 3
     assert ledger("PutMetricAlarm")[-1]["service"] == "monitoring"
 

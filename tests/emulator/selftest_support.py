@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable
 
 import boto3
+import cbor2
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -95,3 +97,20 @@ def attached_target_group(name: str) -> str:
 def ledger(operation: str) -> list[dict[str, Any]]:
     lines = Path(os.environ["DRIFTLESS_EMULATOR_LEDGER"]).read_text().splitlines()
     return [entry for entry in map(json.loads, lines) if entry["operation"] == operation]
+
+
+def cbor(operation: str, members: dict[str, Any]) -> Any:
+    """CloudWatch as the Rust SDK speaks to it; boto3 prefers JSON."""
+    request = urllib.request.Request(
+        f"{os.environ['AWS_ENDPOINT_URL']}/service/GraniteServiceVersion20100801/operation/{operation}",
+        data=cbor2.dumps(members),
+        headers={
+            "Content-Type": "application/cbor",
+            "smithy-protocol": "rpc-v2-cbor",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/monitoring/aws4_request",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        body = answer.read()
+        assert answer.headers["smithy-protocol"] == "rpc-v2-cbor"
+        return cbor2.loads(body) if body else {}
