@@ -134,11 +134,15 @@ impl Apply {
         if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
-        let waits = |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. });
+        let waits =
+            |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
         match plan.holds.iter().find(|hold| !waits(hold)) {
             Some(Hold::Unreadable { .. }) if self.may_retry(&name) => return Progress::Open,
             Some(hold) => return Progress::Held(hold.to_string()),
-            None if !plan.holds.is_empty() => return Progress::Open,
+            None if !plan.holds.is_empty() => {
+                self.say(&name, &format!("waits: {}", plan.holds[0]));
+                return Progress::Open;
+            }
             None => {}
         }
         if !plan.steps.is_empty() {
@@ -146,6 +150,8 @@ impl Apply {
         }
         match state {
             _ if !self.wait => Progress::Written,
+            // What services share has no tasks.
+            _ if name.is_shared() => Progress::Live,
             Some(Rollout::Completed) => {
                 let revision = facts.and_then(|f| f.task_definition).map(|arn| arn.short().to_owned());
                 self.say(&name, &format!("live taskDefinition={}", revision.unwrap_or_default()));

@@ -276,7 +276,7 @@ impl fmt::Display for Effect {
             Effect::RollingRestart => "rolling restart",
             Effect::ForcedRestart => "forced rolling restart",
             Effect::Create => "new service",
-            Effect::Replacement => "cannot be changed in place",
+            Effect::Replacement => "needs a new service",
         })
     }
 }

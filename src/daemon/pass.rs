@@ -324,7 +324,9 @@ fn quiet(state: Option<&Rollout>) -> Next {
 
 /// What holds a plan decides when it is worth looking again.
 fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
-    let soon = plan.holds.iter().any(|hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. }));
+    let passing =
+        |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
+    let soon = plan.holds.iter().any(passing);
     match (soon, state) {
         (true, _) | (_, Some(Rollout::InProgress { .. })) => Next::After(DURING_ROLLOUT),
         (false, _) => Next::Interval,

@@ -4,7 +4,8 @@
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
-//! absent. A first line `# ...` of `plan.txt` says what the case is about.
+//! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
+//! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. A first line `# ...` of `plan.txt` says what the case is about.
 
 use driftless::aws::wire::decode;
 use driftless::aws::{live, tables};
@@ -71,7 +72,7 @@ impl Account {
             return Observed::Unknown { why: why.as_str().unwrap().into() };
         }
         let named = |section: &str| match self.0.get(section).and_then(|names| names.get(&*id.name)) {
-            Some(arn) => present(Live { arn: arn.as_str().map(Arn::from), ..Live::default() }),
+            Some(answer) => present(answered(answer)),
             None => Observed::Absent,
         };
         match id.kind {
@@ -81,9 +82,25 @@ impl Account {
             },
             Kind::Secret => named("secrets"),
             Kind::Parameter => named("parameters"),
+            Kind::LoadBalancer => named("loadBalancers"),
+            Kind::LoadBalancerAttributes => named("loadBalancerAttributes"),
+            Kind::Listener => named("listeners"),
+            Kind::ListenerAttributes => named("listenerAttributes"),
+            Kind::ListenerCertificates => named("listenerCertificates"),
+            Kind::ListenerRules => named("rules"),
             Kind::TargetGroup => named("targetGroups"),
-            Kind::ListenerRule => named("listenerRules"),
+            Kind::TargetGroupAttributes => named("targetGroupAttributes"),
+            Kind::Namespace => named("namespaces"),
+            Kind::DiscoveryService => named("discoveryServices"),
+            Kind::LogGroup => named("logGroups"),
+            Kind::Alarm => named("alarms"),
             Kind::ScalableTarget => named("scalableTargets"),
+            Kind::ScalingPolicies => named("scalingPolicies"),
+            Kind::ScheduledActions => named("scheduledActions"),
+            Kind::Tags => {
+                let tags = self.0.get("tags").and_then(|tags| tags.get(&*id.name)).cloned().unwrap_or_default();
+                present(Live { tags: serde_json::from_value(tags).unwrap_or_default(), ..Live::default() })
+            }
             Kind::ParameterValue | Kind::StackOutput => {
                 match self.0.get("values").and_then(|values| values.get(&*id.name)).and_then(Value::as_str) {
                     Some(value) => present(Live { facts: Facts::Value(value.into()), ..Live::default() }),
@@ -108,7 +125,37 @@ impl Account {
                 let arns: Vec<Arn> = all.filter_map(|d| d["taskDefinitionArn"].as_str().map(Arn::from)).collect();
                 present(Live { facts: Facts::Family(arns.into_iter().rev().collect()), ..Live::default() })
             }
-            Kind::TaskDefinition => panic!("nothing is looked up by this kind"),
+            Kind::TaskDefinition | Kind::ListenerRule | Kind::ScalingPolicy | Kind::ScheduledAction => {
+                panic!("nothing is looked up by this kind")
+            }
+        }
+    }
+}
+
+/// An answer as AWS prints it: the ARN alone, a document with its ARN in it, or a list of those.
+fn answered(answer: &Value) -> Live {
+    const ARNS: &[&str] = &[
+        "LoadBalancerArn",
+        "ListenerArn",
+        "RuleArn",
+        "TargetGroupArn",
+        "ScalableTargetARN",
+        "PolicyARN",
+        "ScheduledActionARN",
+        "AlarmArn",
+        "Arn",
+        "logGroupArn",
+    ];
+    match answer {
+        Value::String(arn) => Live { arn: Some(Arn::from(arn.as_str())), ..Live::default() },
+        Value::Array(items) => {
+            let members = items.iter().map(|item| Arc::new(answered(item))).collect();
+            Live { facts: Facts::Members(members), ..Live::default() }
+        }
+        document => {
+            // A listener names its load balancer as well: its own ARN comes last.
+            let arn = ARNS.iter().filter_map(|name| document.get(name)?.as_str()).next_back();
+            Live { arn: arn.map(Arn::from), document: document.clone(), ..Live::default() }
         }
     }
 }

@@ -56,7 +56,7 @@ fn only_what_changed_is_read_again() {
         assert_eq!(incremental.problems, anew.problems, "{path}");
         let documents = |reading: &Reading| -> Vec<String> {
             let desired = reading.desired.as_ref().unwrap();
-            desired.services.values().map(|d| format!("{:?} {:?}", d.task_definition, d.service)).collect()
+            desired.services.values().map(|d| format!("{:?} {:?}", d.workload, d.resources)).collect()
         };
         assert_eq!(documents(&incremental), documents(&anew), "{path}");
     }

@@ -172,14 +172,20 @@ impl Observer {
         let found = answer.and_then(|answer| answer.target_groups().first().cloned());
         let found = found.map(|found| live(found.target_group_arn(), encode(&found)));
         if let Some(found) = &found {
-            self.cache.keep_name(&self.scope, &ResourceId::new(Kind::TargetGroupAttributes, name), found.clone());
+            // For its attributes, which are asked for by ARN.
+            self.cache.keep_name(&self.scope, &ResourceId::new(Kind::TargetGroup, name), found.clone());
         }
         Ok(found)
     }
 
     pub(super) async fn target_group_attributes(&self, name: &str, priority: Priority) -> Looked {
         const OPERATION: Operation = Operation::read("elbv2", "DescribeTargetGroupAttributes");
-        let Some(group) = self.target_group(name, priority).await? else { return Ok(None) };
+        let known = self.cache.name(&self.scope, &ResourceId::new(Kind::TargetGroup, name));
+        let group = match known {
+            Some(group) => Some(group),
+            None => self.target_group(name, priority).await?,
+        };
+        let Some(group) = group else { return Ok(None) };
         let arn = group.arn.as_ref().map(Arn::as_str).unwrap_or_default();
         let request = self.clients.elbv2.describe_target_group_attributes().target_group_arn(arn);
         let answer = self.clients.calls.call(OPERATION, priority, request.send()).await;

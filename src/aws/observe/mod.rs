@@ -105,7 +105,7 @@ impl Observer {
 
     async fn one(&self, id: &ResourceId, priority: Priority) -> Observed {
         let name = &*id.name;
-        if let Some(live) = self.cache.name(&self.scope, id) {
+        if let Some(live) = self.cache.name(&self.scope, id).filter(|_| is_name(id.kind)) {
             return Observed::Present(live);
         }
         let looked = match id.kind {

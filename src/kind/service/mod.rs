@@ -370,6 +370,10 @@ pub fn mark(planner: &mut Planner<'_>) {
         Facts::Service(facts) if facts.status == "INACTIVE" => return mark_created(planner),
         _ => return,
     }
+    // What is on hold is not applied.
+    if !planner.plan.holds.is_empty() {
+        return;
+    }
     let path = crate::core::diff::Path::section(SECTION);
     let mut tags = planner.missing_tags(&path, &workload.service.to_value(), &live.tags);
     if !tags.is_empty() && !planner.may_write(Section::Service) {
