@@ -182,9 +182,19 @@ fn described_service(node: &Node, shapes: &Shapes) -> (Node, bool) {
     (service, true)
 }
 
-/// Checks the sections that are read, and not converged by this version; gives their names and places.
-pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<(&'static str, Place)> {
-    let mut seen = Vec::new();
+/// The checked nodes of these sections, by name.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub target_groups: Vec<(String, Node)>,
+    pub scaling: Option<Node>,
+    pub policies: Vec<(String, Node)>,
+    pub alarms: Vec<(String, Node)>,
+    pub schedules: Vec<(String, Node)>,
+}
+
+/// Checks the sections that are read, and not converged by this version; gives their names and places, and the nodes.
+pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> (Vec<(&'static str, Place)>, Checked) {
+    let (mut seen, mut all) = (Vec::new(), Checked::default());
     let mut section = |name: &'static str| {
         let entry = node.entry(name).filter(|entry| entry.node.tree != Tree::Null)?;
         seen.push((name, entry.key_place.clone()));
@@ -192,7 +202,8 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
     };
     for entry in section("targetGroups").iter().flat_map(Node::entries) {
         let beside = Beside { own: own::target_group().fields(), implied: &["Name"] };
-        check_with(&entry.node, shapes.target_group, beside, problems);
+        let group = check_with(&entry.node, shapes.target_group, beside, problems);
+        all.target_groups.push((entry.key.clone(), group));
         if !(1..=32).contains(&entry.key.len()) {
             let message = format!("the target group name {:?} is longer than 32 characters", entry.key);
             problems.push(Problem::error(problem::WRONG_VALUE, &entry.key_place, message));
@@ -204,7 +215,7 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
         listener(&rule, problems);
     }
     if let Some(node) = section("scaling") {
-        scaling(&node, shapes, problems);
+        scaling(&node, shapes, &mut all, problems);
     }
     if let Some(node) = section("discovery") {
         let beside = Beside { own: own::discovery().fields(), implied: &[] };
@@ -213,7 +224,7 @@ pub fn others(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) -> Vec<
     for name in ["logs", "rollout", "images", "dependsOn"] {
         section(name);
     }
-    seen
+    (seen, all)
 }
 
 /// A rule says its listener, by ARN or as `LOAD-BALANCER:PORT`.
@@ -235,7 +246,7 @@ fn listener(rule: &Node, problems: &mut Vec<Problem>) {
 /// What every Application Auto Scaling input names, and what a service file implies.
 const TARGET: [&str; 3] = ["ServiceNamespace", "ResourceId", "ScalableDimension"];
 
-fn scaling(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
+fn scaling(node: &Node, shapes: &Shapes, all: &mut Checked, problems: &mut Vec<Problem>) {
     let checked =
         check_with(node, shapes.scalable_target, Beside { own: own::scaling().fields(), implied: &TARGET }, problems);
     let [namespace, id, dimension] = TARGET;
@@ -244,12 +255,15 @@ fn scaling(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
         let beside = Beside { own: own::policy().fields(), implied: &implied };
         let policy = check_with(&entry.node, shapes.scaling_policy, beside, problems);
         if let Some(alarm) = policy.get("alarm") {
-            check_with(alarm, shapes.alarm, Beside { own: &[], implied: &["AlarmName"] }, problems);
+            let alarm = check_with(alarm, shapes.alarm, Beside { own: &[], implied: &["AlarmName"] }, problems);
+            all.alarms.push((entry.key.clone(), alarm));
         }
+        all.policies.push((entry.key.clone(), policy));
     }
     for entry in checked.get("schedules").map(Node::entries).unwrap_or_default() {
         let implied = [namespace, id, dimension, "ScheduledActionName"];
-        check_with(&entry.node, shapes.scheduled_action, Beside { own: &[], implied: &implied }, problems);
+        let action = check_with(&entry.node, shapes.scheduled_action, Beside { own: &[], implied: &implied }, problems);
+        all.schedules.push((entry.key.clone(), action));
     }
     if let (Some(min), Some(max)) = (whole(&checked, "MinCapacity"), whole(&checked, "MaxCapacity"))
         && min.1 > max.1
@@ -257,6 +271,7 @@ fn scaling(node: &Node, shapes: &Shapes, problems: &mut Vec<Problem>) {
         let message = format!("minCapacity {} is more than maxCapacity {}", min.1, max.1);
         problems.push(Problem::error(problem::WRONG_VALUE, &min.0.place, message).related(&max.0.place, "maxCapacity"));
     }
+    all.scaling = Some(checked);
 }
 
 fn whole<'n>(node: &'n Node, name: &str) -> Option<(&'n Node, i64)> {

@@ -2,7 +2,7 @@
 
 use super::environment::{Read as Environment, is_name};
 use super::extends::Reader;
-use super::{Cached, Declared, Mode, Remembered, Sync, sections, task_definition};
+use super::{Cached, Declared, Mode, Remembered, Sync, lints, sections, task_definition};
 use crate::core::document::check::{duration, expected};
 use crate::core::document::merge::merge_sections;
 use crate::core::document::{Node, Place, Tree};
@@ -90,7 +90,7 @@ impl Service<'_> {
             _ => service.clone(),
         };
         let service = sections::service(&service, scope, self.shapes, &mut self.problems);
-        let mut not_converged = sections::others(&top, self.shapes, &mut self.problems);
+        let (mut not_converged, checked) = sections::others(&top, self.shapes, &mut self.problems);
         let sync = self.sync(&top, &mut not_converged);
         for (section, place) in &not_converged {
             let message = format!("`{section}` is declared and valid, but not converged yet by this version");
@@ -99,6 +99,7 @@ impl Service<'_> {
         let task_definition = task_definition?;
         let scaled = top.get("scaling").is_some();
         self.cross_check(&task_definition, &service, scaled);
+        self.problems.extend(lints::lint(&lints::Parts::of(&task_definition, &service, &top, &checked)));
         let least = top.get("scaling").and_then(|node| node.get("minCapacity").or_else(|| node.get("MinCapacity")));
         let initial_count = least.and_then(Node::as_integer).unwrap_or(1);
         let family = task_definition.get("family").and_then(Node::as_text)?.to_owned();
