@@ -80,14 +80,48 @@ codes! {
     NO_PORT = "E0206", "a container or port that the task definition does not have";
     /// One task family used by two services (desired-state rule 4).
     SHARED_FAMILY = "E0214", "two services would run one task family";
-    /// Fargate sizes that do not exist.
-    FARGATE_SIZE = "E0301", "a Fargate size that does not exist";
     /// One thing declared in two files, or twice in one.
     RESOURCE_TWICE = "E0215", "one resource is declared twice";
+    /// Fargate sizes that do not exist.
+    FARGATE_SIZE = "E0301", "a Fargate size that does not exist";
+    /// minimumHealthyPercent and maximumPercent that leave no room for a deployment.
+    CANNOT_ROLL = "E0302", "percentages under which no deployment can proceed";
+    /// `ip` with tasks that have no address of their own, `instance` with tasks that have one.
+    TARGET_TYPE = "E0303", "a target group's type does not fit the tasks' network mode";
+    /// Fargate without awsvpc.
+    NETWORK_MODE = "E0304", "a network mode that Fargate does not have";
+    /// Two port numbers for what is one port.
+    HOST_PORT = "E0305", "a host port that is not the container port";
+    /// Days that CloudWatch Logs does not offer.
+    RETENTION = "E0306", "a retention that CloudWatch Logs does not have";
+    /// A scaling policy that contradicts itself.
+    POLICY = "E0307", "a scaling policy's type, configuration and alarm do not fit together";
+    /// Steps with gaps, overlaps or missing ends.
+    STEPS = "E0308", "step adjustments that Application Auto Scaling refuses";
+    /// No at(), rate() or cron().
+    SCHEDULE = "E0309", "a schedule that is no at(), rate() or cron() expression";
+    /// An answer may take longer than the next check.
+    HEALTH_CHECK = "E0310", "a health check's timeout is not less than its interval";
+    /// An attribute of a target group outside its range.
+    ATTRIBUTE = "E0311", "a target group's attribute is outside its range";
     /// Parsed and validated, but this version does not act on it.
     NOT_ACTED_ON = "W0401", "declared and valid, but not acted on yet";
     /// A plain value whose name says that it is a secret.
     PLAIN_SECRET = "W0402", "a plain environment value looks like a secret";
+    /// `0.6` where CloudWatch counts in percent.
+    FRACTION = "W0403", "a utilization in percent that is written as a fraction";
+    /// Scaling out and in meet at one value.
+    NO_DEAD_BAND = "W0404", "scaling out and in without room between them";
+    /// Policies that have nothing to decide.
+    FIXED_CAPACITY = "W0405", "scaling policies with one possible number of tasks";
+    /// The only task stops before the next one answers.
+    DEPLOYMENT_GAP = "W0406", "a load balancer without a task during each deployment";
+    /// An image that changes under its name.
+    MOVING_TAG = "W0407", "an image by a tag that moves";
+    /// A step policy that nothing triggers.
+    NO_ALARM = "W0408", "a step scaling policy without an alarm";
+    /// The port of a target group that no container has.
+    GROUP_PORT = "W0409", "a target group's port that no container maps";
 }
 
 impl Problem {

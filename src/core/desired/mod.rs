@@ -9,6 +9,7 @@
 mod environment;
 mod extends;
 mod guard;
+mod lints;
 pub mod own;
 mod resources;
 mod sections;

@@ -3,7 +3,7 @@
 use super::environment::{Read as Environment, is_name};
 use super::extends::Reader;
 use super::resources::{Reader as Resources, reference};
-use super::{Cached, Declared, Remembered, Workload, sections, task_definition};
+use super::{Cached, Declared, Remembered, Workload, lints, sections, task_definition};
 use crate::core::document::check::expected;
 use crate::core::document::merge::merge_sections;
 use crate::core::document::{Node, Place, Tree};
@@ -109,6 +109,8 @@ impl Service<'_> {
         let service = registered(service, &task_definition, &resources, &mut self.problems);
         let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
         self.cross_check(&task_definition, &service, least.is_some());
+        let parts = lints::Parts::of(&task_definition, &service, &top, &resources);
+        self.problems.extend(lints::lint(&parts));
         let initial_count = least.and_then(|target| target.input.get("MinCapacity")).and_then(Node::as_integer);
         let family = task_definition.get("family").and_then(Node::as_text)?.to_owned();
         let flag = |name: &str| top.get(name).and_then(Node::as_bool).unwrap_or(false);
