@@ -6,6 +6,7 @@ mod cli;
 mod converge;
 mod crash;
 mod deploy;
+mod documented;
 mod drift;
 mod equality;
 mod faults;

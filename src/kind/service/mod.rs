@@ -2,8 +2,8 @@
 
 mod comparable;
 
-use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, live_document};
-pub use comparable::{ROWS, comparable, settings_digest};
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE};
+pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use crate::core::action::{Action, Effect, Input};
 use crate::core::desired::Declared;
@@ -12,6 +12,7 @@ use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
 use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
+use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -130,7 +131,7 @@ fn update(planner: &mut Planner<'_>, live: &Live, facts: &ServiceFacts) {
     let Some(input) = planner.complete(SECTION, &declared.service, &BTreeMap::new()) else { return };
     let written = input.document;
     let document = live_document(&live.document);
-    let found = compare(planner, &written, &document);
+    let found = compare(&written, &document, planner.inputs.shapes.create_service);
     let Some(found) = desired_count(planner, found, &written, facts) else { return };
     planner.plan.same += found.same;
     for field in NOT_READABLE.iter().filter(|field| written.get(**field).is_some()) {
@@ -160,8 +161,8 @@ fn update(planner: &mut Planner<'_>, live: &Live, facts: &ServiceFacts) {
     }
 }
 
-fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences {
-    let shape = planner.inputs.shapes.create_service;
+/// What git declares, in CreateService's names, against a [`live_document`].
+pub fn compare(written: &Value, live: &Value, shape: Shape) -> Differences {
     let mut desired = written.clone();
     let mut live = live.clone();
     // A DAEMON service's defaults are its own, on both sides.
