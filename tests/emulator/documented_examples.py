@@ -9,16 +9,17 @@ Two sources, both of the pinned packages:
 - the AWS CLI: `examples/SERVICE/COMMAND.rst`. A command line is read by the CLI itself (quoting, shorthand, files,
   `--cli-input-json`), with the last step, the call, replaced by one that keeps the input.
 
-Prints `{"examples": [...], "skipped": [...], "without": [...], "counts": {...}}`. An example has `source`, `service`,
+Prints `{"examples": [...], "skipped": [...], "without": [...], "leaves": {...}, "counts": {...}}`. An example has `source`, `service`,
 `operation`, `title`, `input` and `output` (null where the document shows none), and `repairs`: what had to be mended in
 the document before a shell or a JSON reader takes it. What cannot be read is in `skipped` with the reason, operations
 without any example are in `without`. Times are RFC 3339 where the API's model has a time; the CLI prints them in other
-forms, too.
+forms, too. `leaves` has the inputs of the operations as botocore's model knows them, down to the last field.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -69,6 +70,10 @@ OPERATIONS: dict[str, list[str]] = {
     "cloudwatch": ["PutMetricAlarm", "DescribeAlarms"],
     "servicediscovery": ["CreateService", "UpdateService", "GetService"],
 }
+# Operations of which only the leaves are wanted.
+MORE_OPERATIONS: dict[str, list[str]] = {
+    "elbv2": ["AddListenerCertificates", "ModifyListenerAttributes", "ModifyLoadBalancerAttributes"],
+}
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 Json = Any
@@ -94,7 +99,6 @@ class Found:
     examples: list[Example] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     without: list[dict[str, str]] = field(default_factory=list)
-    times_converted: int = 0
 
     def skip(self, example: Example, part: str, reason: str) -> None:
         place = {"source": example.source, "service": example.service, "operation": example.operation}
@@ -173,6 +177,31 @@ def botocore_examples(data: Path, found: Found) -> None:
                 example = Example("botocore", service, operation, each.get("title", ""))
                 example.input, example.output = each.get("input"), each.get("output")
                 found.examples.append(example)
+
+
+def botocore_leaves(data: Path) -> dict[str, list[str]]:
+    """The paths of all inputs of each operation; list elements and map values have no step of their own."""
+    leaves: dict[str, list[str]] = {}
+    for service, operations in OPERATIONS.items():
+        newest = sorted((data / service).glob("*/service-2.json.gz"))[-1]
+        model = json.loads(gzip.decompress(newest.read_bytes()))
+        for operation in operations + MORE_OPERATIONS.get(service, []):
+            shape = model["operations"][operation]["input"]["shape"]
+            leaves[f"{service} {operation}"] = sorted(leaves_of(model["shapes"], shape, ""))
+    return leaves
+
+
+def leaves_of(shapes: Json, name: str, path: str) -> Iterator[str]:
+    shape = shapes[name]
+    if shape["type"] == "list":
+        yield from leaves_of(shapes, shape["member"]["shape"], path)
+    elif shape["type"] == "map":
+        yield from leaves_of(shapes, shape["value"]["shape"], path)
+    elif shape["type"] == "structure" and shape["members"]:
+        for member, target in shape["members"].items():
+            yield from leaves_of(shapes, target["shape"], f"{path}.{member}")
+    else:
+        yield path
 
 
 # --- the AWS CLI ----------------------------------------------------------------------------------------------------
@@ -427,6 +456,7 @@ def collect(botocore_data: Path) -> Json:
         "examples": [vars(example) for example in found.examples],
         "skipped": found.skipped,
         "without": found.without,
+        "leaves": botocore_leaves(botocore_data),
     }
 
 

@@ -1,4 +1,5 @@
-//! AWS's documented examples, those of botocore and of the AWS CLI: they load, and an input equals its documented answer.
+//! AWS's documented examples, those of botocore and of the AWS CLI: they load, and an input equals its documented
+//! answer.
 //!
 //! `tests/emulator/documented_examples.py` reads both packages; nothing is called. What AWS's documents have wrong, and
 //! what they show beside each other although one is not the answer to the other, is listed here with the reason; a row
@@ -30,11 +31,13 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 #[derive(Debug, Deserialize)]
-struct Documents {
+pub(super) struct Documents {
     counts: Value,
     examples: Vec<Example>,
     skipped: Vec<Value>,
     without: Vec<Value>,
+    /// Service and operation -> the paths of all inputs, from botocore's model.
+    pub(super) leaves: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,7 +65,7 @@ impl fmt::Display for Example {
 }
 
 /// Everything that the two packages document, read once.
-fn documents() -> &'static Documents {
+pub(super) fn documents() -> &'static Documents {
     static DOCUMENTS: OnceLock<Documents> = OnceLock::new();
     DOCUMENTS.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/documented_examples.py");
@@ -74,7 +77,7 @@ fn documents() -> &'static Documents {
 
 /// Compares what is wrong with what is known to be. Each row of `known` is the beginning of a finding and the reason.
 #[track_caller]
-fn only_known(known: &[(&str, &str)], found: &[String]) {
+pub(super) fn only_known(known: &[(&str, &str)], found: &[String]) {
     let is = |finding: &String, (beginning, _): &(&str, &str)| finding.starts_with(beginning);
     let new: Vec<_> = found.iter().filter(|finding| !known.iter().any(|row| is(finding, row))).collect();
     let gone: Vec<_> = known.iter().filter(|row| !found.iter().any(|finding| is(finding, row))).collect();
@@ -83,7 +86,7 @@ fn only_known(known: &[(&str, &str)], found: &[String]) {
 
 #[test]
 fn everything_in_the_documents_is_read() {
-    let Documents { counts, examples, skipped, without } = documents();
+    let Documents { counts, examples, skipped, without, leaves: _ } = documents();
     println!("{counts}");
     for example in examples.iter().filter(|example| !example.repairs.is_empty()) {
         println!("mended: {example}: {}", example.repairs.join(", "));
@@ -202,7 +205,7 @@ fn checked(document: &Value, shape: Shape) -> Result<Node, String> {
 }
 
 /// The same document with the first letter, or the first word, of every field in the other case: `TTL` and `ttl`.
-fn respelt(document: &Value, shape: Shape) -> Value {
+pub(super) fn respelt(document: &Value, shape: Shape) -> Value {
     match (shape, document) {
         (Shape::Struct { .. } | Shape::Union { .. }, Value::Object(map)) => {
             let respelt = map.iter().map(|(key, value)| match shape.field(key) {
@@ -438,8 +441,8 @@ const PRINTED_OTHERWISE: &[(&str, &str)] = &[
     ),
 ];
 
-/// Desired-state rule 1: what `describe-task-definition` and `describe-services` print loads unchanged, with its wrapper
-/// and its read-only fields, and is then no difference.
+/// Desired-state rule 1: what `describe-task-definition` and `describe-services` print loads unchanged, with its
+/// wrapper and its read-only fields, and is then no difference.
 #[test]
 fn what_aws_prints_can_be_committed_and_is_no_difference() {
     let (mut all, mut wrong) = (0, Vec::new());

@@ -11,6 +11,8 @@ mod drift;
 mod equality;
 mod faults;
 mod git_transport;
+mod leaves;
+mod protocol;
 mod proxy;
 mod reading;
 mod reuse;
