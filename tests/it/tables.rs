@@ -110,14 +110,14 @@ fn a_full_document_goes_there_and_back() {
 
 /// The SDK's `Debug` output as a tree. It shows every member of a structure, given or not.
 #[derive(Debug, PartialEq)]
-enum Shown {
+pub(super) enum Shown {
     Leaf,
     List(Vec<Shown>),
     Struct(Vec<(String, Shown)>),
 }
 
 /// Reads what `{:?}` writes of structures, lists, maps, options, strings and numbers.
-struct Debugged<'t>(&'t str);
+pub(super) struct Debugged<'t>(pub(super) &'t str);
 
 impl Debugged<'_> {
     fn skip(&mut self, text: &str) -> bool {
@@ -166,7 +166,7 @@ impl Debugged<'_> {
         items
     }
 
-    fn value(&mut self) -> Shown {
+    pub(super) fn value(&mut self) -> Shown {
         if self.skip("[") {
             return Shown::List(self.items("]"));
         }
@@ -189,12 +189,12 @@ impl Debugged<'_> {
 }
 
 /// AWS's name and Rust's name of one field, made equal: `enableECSManagedTags`, `enable_ecs_managed_tags`.
-fn letters(name: &str) -> String {
+pub(super) fn letters(name: &str) -> String {
     name.trim_start_matches("r#").chars().filter(|c| *c != '_').collect::<String>().to_lowercase()
 }
 
 /// Walks the SDK's value beside its shape. Gives the leaf paths that the SDK has; those the table lacks end with `(!)`.
-fn leaves(shape: Shape, shown: &Shown, path: &str, out: &mut BTreeSet<String>) {
+pub(super) fn leaves(shape: Shape, shown: &Shown, path: &str, out: &mut BTreeSet<String>) {
     match (shape, shown) {
         (Shape::Struct { fields, .. }, Shown::Struct(members)) => {
             for (name, shown) in members {
@@ -442,6 +442,8 @@ macro_rules! client {
         )
     };
 }
+
+pub(super) use client;
 
 fn answer(body: &'static str) -> Option<http::Response<SdkBody>> {
     Some(http::Response::new(SdkBody::from(body)))

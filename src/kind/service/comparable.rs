@@ -139,7 +139,7 @@ fn service_connect(map: &mut Map<String, Value>) {
 }
 
 /// DescribeServices' answer in CreateService's names.
-pub(super) fn live_document(live: &Value) -> Value {
+pub fn live_document(live: &Value) -> Value {
     let mut document = live.clone();
     let primary = live.get("deployments").and_then(Value::as_array).into_iter().flatten();
     let primary = primary.clone().find(|deployment| deployment.get("status") == Some(&json!("PRIMARY")));

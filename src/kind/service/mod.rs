@@ -2,8 +2,8 @@
 
 mod comparable;
 
-use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, live_document};
-pub use comparable::{ROWS, comparable, settings_digest};
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE};
+pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use super::replace;
 use super::settle::laid_over;
@@ -14,6 +14,7 @@ use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
 use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
+use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -141,7 +142,7 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
     planner.exists(&planner.service_resource(), live);
     let Some(Input { document: written, late }) = complete(planner, workload) else { return };
     let document = live_document(&live.document);
-    let found = compare(planner, &written, &document);
+    let found = compare(&written, &document, planner.inputs.shapes.create_service);
     let Some(found) = desired_count(planner, found, &written, facts) else { return };
     for field in NOT_READABLE.iter().filter(|field| written.get(**field).is_some()) {
         planner.note(Note::NotReadable { field: (*field).to_owned() });
@@ -181,8 +182,8 @@ struct Parts<'u> {
     changed: &'u [(Change, Effect)],
 }
 
-fn compare(planner: &Planner<'_>, written: &Value, live: &Value) -> Differences {
-    let shape = planner.inputs.shapes.create_service;
+/// What git declares, in CreateService's names, against a [`live_document`].
+pub fn compare(written: &Value, live: &Value, shape: Shape) -> Differences {
     let mut desired = written.clone();
     let mut live = live.clone();
     // A DAEMON service's defaults are its own, on both sides.
