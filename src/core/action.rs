@@ -154,13 +154,12 @@ impl Action {
     /// Sets tags of the thing with this ARN in the form that the ARN's service takes. `None` for a service whose tags are
     /// not written.
     pub fn tag(target: ResourceId, arn: &Arn, tags: &BTreeMap<String, String>) -> Option<Self> {
-        let pairs = |key: &str, value: &str| -> Value { tags.iter().map(|(k, v)| json!({ key: k, value: v })).collect() };
+        let pairs =
+            |key: &str, value: &str| -> Value { tags.iter().map(|(k, v)| json!({ key: k, value: v })).collect() };
         let arn = arn.as_str();
         let (call, document) = match arn.split(':').nth(2)? {
             "ecs" => (Call::TagEcs, json!({ "resourceArn": arn, "tags": pairs("key", "value") })),
-            "elasticloadbalancing" => {
-                (Call::TagElb, json!({ "ResourceArns": [arn], "Tags": pairs("Key", "Value") }))
-            }
+            "elasticloadbalancing" => (Call::TagElb, json!({ "ResourceArns": [arn], "Tags": pairs("Key", "Value") })),
             "application-autoscaling" => (Call::TagScaling, json!({ "ResourceARN": arn, "Tags": tags })),
             "cloudwatch" => (Call::TagAlarm, json!({ "ResourceARN": arn, "Tags": pairs("Key", "Value") })),
             "servicediscovery" => (Call::TagDiscovery, json!({ "ResourceARN": arn, "Tags": pairs("Key", "Value") })),

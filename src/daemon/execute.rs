@@ -113,8 +113,7 @@ async fn one(
 ) -> Result<Option<Made>, Stop> {
     let (service, operation) = (&plan.id.service, step.action.call.operation());
     let key = &step.id;
-    let input =
-        step.action.input.complete(made).map_err(|id| Stop::Superseded(format!("the {id} was not made")))?;
+    let input = step.action.input.complete(made).map_err(|id| Stop::Superseded(format!("the {id} was not made")))?;
     let written = digest(&input);
     let lock = || intents.lock().unwrap_or_else(PoisonError::into_inner);
     match lock().known(service, key, &written, Instant::now()) {

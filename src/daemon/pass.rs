@@ -324,8 +324,7 @@ fn quiet(state: Option<&Rollout>) -> Next {
 
 /// What holds a plan decides when it is worth looking again.
 fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
-    let passing =
-        |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
+    let passing = |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
     let soon = plan.holds.iter().any(passing);
     match (soon, state) {
         (true, _) | (_, Some(Rollout::InProgress { .. })) => Next::After(DURING_ROLLOUT),

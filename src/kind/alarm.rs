@@ -92,9 +92,9 @@ fn keep_actions(written: &mut Value, live: &Value) {
     let theirs = live.get("AlarmActions").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(ours) = written.get_mut("AlarmActions").and_then(Value::as_array_mut) else { return };
     // A scaling policy that is not git's is not kept: the alarm would move the count twice.
-    let others = theirs.into_iter().filter(|theirs| {
-        !ours.contains(theirs) && !theirs.as_str().is_some_and(|arn| arn.contains(":scalingPolicy:"))
-    });
+    let others = theirs
+        .into_iter()
+        .filter(|theirs| !ours.contains(theirs) && !theirs.as_str().is_some_and(|arn| arn.contains(":scalingPolicy:")));
     let others: Vec<Value> = others.collect();
     ours.extend(others);
 }

@@ -42,7 +42,8 @@ pub(super) fn plan(planner: &mut Planner<'_>, resource: &Resource, spec: &Spec) 
         None => return,
     };
     let differ = declared.iter().filter(|(key, value)| live.get(*key) != Some(*value));
-    let differ = differ.map(|(key, value)| change(path.key(key.as_str()), live.get(key).map(String::as_str), Some(value)));
+    let differ =
+        differ.map(|(key, value)| change(path.key(key.as_str()), live.get(key).map(String::as_str), Some(value)));
     let differ: Vec<_> = differ.collect();
     planner.plan.same += declared.len() - differ.len();
     if arn.is_some() {
@@ -65,7 +66,8 @@ pub(super) fn plan(planner: &mut Planner<'_>, resource: &Resource, spec: &Spec) 
         Some(_) => Vec::new(),
         None => vec![(format!("/{}", spec.arn), resource.id.clone())],
     };
-    let against = arn.as_ref().and_then(|_| against(planner, &ResourceId::new(spec.kind, read_name(planner, resource))));
+    let against =
+        arn.as_ref().and_then(|_| against(planner, &ResourceId::new(spec.kind, read_name(planner, resource))));
     let document = json!({ spec.arn: arn.map(|arn| arn.as_str().to_owned()), "Attributes": wanted });
     let action = Action { call: spec.call, target: resource.id.clone(), input: Input { document, late } };
     planner.step(action, Effect::NoRestart, against);

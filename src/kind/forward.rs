@@ -22,9 +22,13 @@ pub fn actions(document: &mut Value, field: &str) {
 fn action(action: &mut Map<String, Value>) {
     forward(action);
     if let Some(Value::Object(redirect)) = action.get_mut("RedirectConfig") {
-        for (field, value) in
-            [("Protocol", "#{protocol}"), ("Host", "#{host}"), ("Port", "#{port}"), ("Path", "/#{path}"), ("Query", "#{query}")]
-        {
+        for (field, value) in [
+            ("Protocol", "#{protocol}"),
+            ("Host", "#{host}"),
+            ("Port", "#{port}"),
+            ("Path", "/#{path}"),
+            ("Query", "#{query}"),
+        ] {
             redirect.entry(field).or_insert(json!(value));
         }
     }
@@ -175,7 +179,10 @@ mod tests {
     fn a_target_group_is_a_list_of_one() {
         let single = json!({ "Type": "forward", "TargetGroupArn": "a" });
         for (other, equal) in [
-            (json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": [{ "TargetGroupArn": "a", "Weight": 7 }] } }), true),
+            (
+                json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": [{ "TargetGroupArn": "a", "Weight": 7 }] } }),
+                true,
+            ),
             (
                 json!({ "Type": "forward", "Order": 1, "TargetGroupArn": "a", "ForwardConfig": {
                     "TargetGroups": [{ "TargetGroupArn": "a", "Weight": 1 }],
@@ -195,8 +202,12 @@ mod tests {
             json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": [
                 { "TargetGroupArn": "b", "Weight": b }, { "TargetGroupArn": "a", "Weight": a }] } })
         };
-        assert!(same("Actions", pair(1, 1), json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": [
-            { "TargetGroupArn": "a" }, { "TargetGroupArn": "b" }] } })));
+        assert!(same(
+            "Actions",
+            pair(1, 1),
+            json!({ "Type": "forward", "ForwardConfig": { "TargetGroups": [
+            { "TargetGroupArn": "a" }, { "TargetGroupArn": "b" }] } })
+        ));
         assert!(!same("Actions", pair(1, 1), pair(1, 0)));
     }
 

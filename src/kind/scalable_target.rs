@@ -84,13 +84,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
         let mut document: Map<String, Value> = settle::only(written, TARGET);
         // A value that a schedule holds is its own: it is sent as it is.
         document.extend(settle::only(&settle::laid_over(written, &desired), &found));
-        settle::update(
-            planner,
-            Call::RegisterScalableTarget,
-            &resource.id,
-            Value::Object(document),
-            Vec::new(),
-        );
+        settle::update(planner, Call::RegisterScalableTarget, &resource.id, Value::Object(document), Vec::new());
     }
     out_of_range(planner, &now);
     settle::tag(planner, Section::Scaling, &resource.path, &resource.id, live.arn.as_ref(), written);
@@ -100,9 +94,10 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
 fn accept_scheduled(planner: &Planner<'_>, desired: &mut Value, live: &Value) {
     let Value::Object(desired) = desired else { return };
     for field in ["MinCapacity", "MaxCapacity"] {
-        let set = planner.declared.of(Kind::ScheduledAction).filter_map(|action| {
-            action.input.at(&format!("/ScalableTargetAction/{field}")).and_then(Node::as_integer)
-        });
+        let set = planner
+            .declared
+            .of(Kind::ScheduledAction)
+            .filter_map(|action| action.input.at(&format!("/ScalableTargetAction/{field}")).and_then(Node::as_integer));
         let set: BTreeSet<i64> = set.collect();
         if let Some(value) = live.get(field).filter(|value| value.as_i64().is_some_and(|value| set.contains(&value))) {
             desired.insert(field.to_owned(), value.clone());

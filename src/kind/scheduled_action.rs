@@ -51,9 +51,8 @@ pub fn plan(planner: &mut Planner<'_>) {
         Look::Absent => Vec::new(),
         Look::Later => return,
     };
-    let name = |live: &Live| {
-        live.document.get("ScheduledActionName").and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let name =
+        |live: &Live| live.document.get("ScheduledActionName").and_then(Value::as_str).unwrap_or_default().to_owned();
     for resource in planner.declared.of(Kind::ScheduledAction) {
         let found = live.iter().find(|live| resource.id.name.ends_with(&format!("/{}", name(live))));
         one(planner, &all, resource, found.map(|live| &**live));

@@ -61,8 +61,11 @@ pub(super) fn fields(path: &Path, changes: &[(Change, Effect)]) -> Vec<&'static 
 
 /// Of `fields`, those in `fixed` hold the plan: the thing would have to be made anew.
 pub(super) fn immutable(planner: &mut Planner<'_>, id: &ResourceId, fields: &[&str], fixed: &[&str]) -> bool {
-    let found: Vec<String> =
-        fields.iter().filter(|field| fixed.contains(field)).map(|field| crate::core::shape::lower_first(field)).collect();
+    let found: Vec<String> = fields
+        .iter()
+        .filter(|field| fixed.contains(field))
+        .map(|field| crate::core::shape::lower_first(field))
+        .collect();
     if found.is_empty() {
         return false;
     }

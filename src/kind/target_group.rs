@@ -31,7 +31,8 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
 }
 
 fn fill(map: &mut Map<String, Value>) {
-    let text = |map: &Map<String, Value>, field: &str| map.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |map: &Map<String, Value>, field: &str| map.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     map.entry("TargetType").or_insert(json!("instance"));
     let (target, protocol) = (text(map, "TargetType"), text(map, "Protocol"));
     let http = matches!(protocol.as_str(), "HTTP" | "HTTPS");

@@ -180,7 +180,9 @@ pub fn plan(planner: &mut Planner<'_>) {
             Look::Later => return,
         },
     };
-    let Some(input) = planner.complete(SECTION, &workload.task_definition, &live.as_deref().map(environment).unwrap_or_default()) else {
+    let Some(input) =
+        planner.complete(SECTION, &workload.task_definition, &live.as_deref().map(environment).unwrap_or_default())
+    else {
         return;
     };
     let desired = comparable(&input.document, shape);
@@ -265,7 +267,9 @@ fn reusable(planner: &mut Planner<'_>, workload: &Workload, desired: &Value, sha
     let revisions = match planner.look(&family) {
         Look::Present(live) => match &live.facts {
             Facts::Family(revisions) => revisions.clone(),
-            Facts::None | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => Vec::new(),
+            Facts::None | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => {
+                Vec::new()
+            }
         },
         Look::Absent => Vec::new(),
         Look::Later => return Reuse::Later,

@@ -520,21 +520,23 @@ fn pairs() -> Vec<Pair> {
         Pair {
             operation: ("ecs", "RegisterTaskDefinition"),
             shape: shapes.task_definition,
-            declared: |file| file.task_definition.to_value(),
+            declared: |file| {
+                file.workload.as_ref().map(|workload| workload.task_definition.to_value()).unwrap_or_default()
+            },
             live: |answer| Some(live::task_definition(&decode(answer).ok()?, &[]).document),
             how: How::Whole(task_definition::comparable),
         },
         Pair {
             operation: ("ecs", "CreateService"),
             shape: shapes.create_service,
-            declared: |file| file.service.to_value(),
+            declared: |file| file.workload.as_ref().map(|workload| workload.service.to_value()).unwrap_or_default(),
             live: live_service,
             how: How::Own(service::compare),
         },
         Pair {
             operation: ("ecs", "UpdateService"),
             shape: shapes.create_service,
-            declared: |file| file.service.to_value(),
+            declared: |file| file.workload.as_ref().map(|workload| workload.service.to_value()).unwrap_or_default(),
             live: live_service,
             how: How::OwnUpdate(service::compare),
         },

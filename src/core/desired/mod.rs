@@ -237,9 +237,12 @@ impl Desired {
                 continue;
             };
             let now = declared.paths();
-            let left: BTreeSet<String> = last.paths().union(&last.left).filter(|path| !now.contains(*path)).cloned().collect();
+            let left: BTreeSet<String> =
+                last.paths().union(&last.left).filter(|path| !now.contains(*path)).cloned().collect();
             // Of what left as a whole, the whole is named.
-            let whole = |path: &String| !left.iter().any(|other| path.len() > other.len() && path.starts_with(&format!("{other}.")));
+            let whole = |path: &String| {
+                !left.iter().any(|other| path.len() > other.len() && path.starts_with(&format!("{other}.")))
+            };
             let left = left.iter().filter(|path| whole(path)).cloned().collect();
             if declared.left != left {
                 Arc::make_mut(declared).left = left;

@@ -81,7 +81,13 @@ impl Reader<'_> {
     }
 
     /// Checks an input with what stands beside it; names become references.
-    fn checked(&mut self, node: &Node, shape: Shape, own: &'static [crate::core::shape::Field], implied: &[&str]) -> Node {
+    fn checked(
+        &mut self,
+        node: &Node,
+        shape: Shape,
+        own: &'static [crate::core::shape::Field],
+        implied: &[&str],
+    ) -> Node {
         let mut node = with_references(node);
         resolve_names(&mut node, self.scope, self.problems);
         check_with(&node, shape, Beside { own, implied }, self.problems)
@@ -103,8 +109,7 @@ impl Reader<'_> {
     }
 
     fn listener(&mut self, node: &Node, balancer: &ResourceId, path: &Path) {
-        let mut input =
-            self.checked(node, self.shapes.listener, own::listener().fields(), &["LoadBalancerArn"]);
+        let mut input = self.checked(node, self.shapes.listener, own::listener().fields(), &["LoadBalancerArn"]);
         let Some(port) = input.get("Port").and_then(Node::as_integer) else {
             self.problems.push(missing(&node.place, "a listener", "port"));
             return;
@@ -300,7 +305,9 @@ fn said(conditions: &Value) -> String {
     fn first(value: &Value) -> Option<&str> {
         match value {
             Value::Array(items) => items.iter().find_map(first),
-            Value::Object(map) => map.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("field")).find_map(|(_, v)| first(v)),
+            Value::Object(map) => {
+                map.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("field")).find_map(|(_, v)| first(v))
+            }
             Value::String(text) => Some(text),
             _ => None,
         }

@@ -53,7 +53,9 @@ pub fn resolve_names(node: &mut Node, scope: &Scope, problems: &mut Vec<Problem>
                         problems.extend(foreign(&Arn::from(text), &node.place, scope));
                     }
                     (_, Some(text)) if Arn::is_arn(text) => {}
-                    ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role" | "RoleARN" | "roleARN", Some(name)) if !name.is_empty() => {
+                    ("taskRoleArn" | "executionRoleArn" | "roleArn" | "role" | "RoleARN" | "roleARN", Some(name))
+                        if !name.is_empty() =>
+                    {
                         let arn = format!("arn:{}:iam::{}:role/{name}", scope.partition(), scope.account);
                         node.tree = Tree::Text(arn);
                     }
@@ -84,7 +86,9 @@ fn listener_rule(name: &str) -> Option<ResourceId> {
 
 /// Whether a field of this name holds the ARN of something that the service uses.
 fn holds_arn(key: &str) -> bool {
-    key.ends_with("Arn") || key.ends_with("ARN") || matches!(key, "valueFrom" | "credentialsParameter" | "role" | "kmsKeyId")
+    key.ends_with("Arn")
+        || key.ends_with("ARN")
+        || matches!(key, "valueFrom" | "credentialsParameter" | "role" | "kmsKeyId")
 }
 
 /// An ARN of another account or region is refused (desired-state rule 7, promise S11).

@@ -91,12 +91,7 @@ impl Service<'_> {
             _ => service.clone(),
         };
         let service = sections::service(&service, scope, self.shapes, &mut self.problems);
-        let mut resources = Resources {
-            scope,
-            shapes: self.shapes,
-            problems: &mut self.problems,
-            found: Vec::new(),
-        };
+        let mut resources = Resources { scope, shapes: self.shapes, problems: &mut self.problems, found: Vec::new() };
         resources.service(&top, &name);
         let resources = resources.found;
         let mut idle = idle(&top);

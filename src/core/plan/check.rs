@@ -27,7 +27,11 @@ impl ServicePlan {
             }
         }
         let has = |call: Call| self.steps.iter().any(|step| step.action.call == call);
-        assert!(!(has(Call::CreateService) && has(Call::UpdateService)), "{} is created and updated in one plan", self.id);
+        assert!(
+            !(has(Call::CreateService) && has(Call::UpdateService)),
+            "{} is created and updated in one plan",
+            self.id
+        );
         let unreadable = self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }));
         assert!(!(unreadable && has(Call::CreateService)), "{} would be created without having been seen", self.id);
     }

@@ -62,8 +62,10 @@ pub fn declared_tags(document: &Value) -> BTreeMap<String, String> {
     match document.get("tags").or_else(|| document.get("Tags")) {
         Some(Value::Object(map)) => map.iter().filter_map(|(key, value)| Some((key.clone(), text(value)?))).collect(),
         Some(Value::Array(pairs)) => {
-            let member = |pair: &Value, lower: &str, upper: &str| pair.get(lower).or_else(|| pair.get(upper)).and_then(text);
-            let pair = |pair: &Value| Some((member(pair, "key", "Key")?, member(pair, "value", "Value").unwrap_or_default()));
+            let member =
+                |pair: &Value, lower: &str, upper: &str| pair.get(lower).or_else(|| pair.get(upper)).and_then(text);
+            let pair =
+                |pair: &Value| Some((member(pair, "key", "Key")?, member(pair, "value", "Value").unwrap_or_default()));
             pairs.iter().filter_map(pair).collect()
         }
         _ => BTreeMap::new(),
@@ -328,11 +330,9 @@ impl<'p> Planner<'p> {
             Part::Value(id) => match self.look(id) {
                 Look::Present(live) => match &live.facts {
                     Facts::Value(value) => Some(Ok(value.clone())),
-                    Facts::None
-                    | Facts::Family(_)
-                    | Facts::Members(_)
-                    | Facts::Revision { .. }
-                    | Facts::Service(_) => None,
+                    Facts::None | Facts::Family(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => {
+                        None
+                    }
                 },
                 Look::Absent => {
                     self.missing(id, named_by);
@@ -451,10 +451,10 @@ impl<'p> Planner<'p> {
         let nothing = self.plan.steps.is_empty() && self.plan.changes.is_empty();
         let there = self.workload().is_none()
             || self
-            .inputs
-            .snapshot
-            .live(&self.service_resource())
-            .is_some_and(|live| !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE"));
+                .inputs
+                .snapshot
+                .live(&self.service_resource())
+                .is_some_and(|live| !matches!(&live.facts, Facts::Service(facts) if facts.status == "INACTIVE"));
         match () {
             () if !there => {
                 if self.blind {

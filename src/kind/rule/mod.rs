@@ -191,8 +191,8 @@ fn is_shifted(planner: &Planner<'_>, id: &ResourceId, rule: &Live) -> bool {
     let arn = rule.arn.as_ref().map(Arn::as_str);
     let balancers = live.document.get("loadBalancers").and_then(Value::as_array).into_iter().flatten();
     let mut configs = balancers.filter_map(|balancer| balancer.get("advancedConfiguration"));
-    let by_ecs =
-        configs.any(|config| FIELDS.iter().any(|field| arn.is_some() && config.get(*field).and_then(Value::as_str) == arn));
+    let by_ecs = configs
+        .any(|config| FIELDS.iter().any(|field| arn.is_some() && config.get(*field).and_then(Value::as_str) == arn));
     by_ecs || live.document.pointer("/deploymentController/type") == Some(&json!("CODE_DEPLOY"))
 }
 

@@ -34,13 +34,9 @@ pub struct Parts<'n> {
 
 impl<'n> Parts<'n> {
     /// The parts of a service file: its two documents, its top, and what it declares beside them.
-    pub fn of(
-        task_definition: &'n Node,
-        service: &'n Node,
-        top: &'n Node,
-        resources: &'n [Resource],
-    ) -> Self {
-        let last = |resource: &'n Resource| resource.id.name.rsplit_once('/').map_or(&*resource.id.name, |(_, name)| name);
+    pub fn of(task_definition: &'n Node, service: &'n Node, top: &'n Node, resources: &'n [Resource]) -> Self {
+        let last =
+            |resource: &'n Resource| resource.id.name.rsplit_once('/').map_or(&*resource.id.name, |(_, name)| name);
         let of = |kind: Kind| resources.iter().filter(move |resource| resource.id.kind == kind);
         let named = |kind: Kind| of(kind).map(|resource| (last(resource), &resource.input)).collect();
         // An alarm stands behind the policy that it triggers.
