@@ -60,6 +60,8 @@ pub const ROWS: &[Row] = &[
     within("containerDefinitions.healthCheck.timeout", Literal::Int(5)),
     within("containerDefinitions.healthCheck.retries", Literal::Int(3)),
     within("containerDefinitions.healthCheck.startPeriod", Literal::Int(0)),
+    // "You must specify this parameter unless you specify sharingStrategy": what is left out is read as an empty string.
+    within("containerDefinitions.resourceRequirements.value", Literal::Text("")),
     within("containerDefinitions.mountPoints.readOnly", Literal::Bool(false)),
     within("containerDefinitions.volumesFrom.readOnly", Literal::Bool(false)),
     presence("containerDefinitions.restartPolicy"),
