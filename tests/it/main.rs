@@ -14,6 +14,7 @@ mod git_transport;
 mod leaves;
 mod protocol;
 mod proxy;
+mod prune;
 mod reading;
 mod reuse;
 mod rollout;
