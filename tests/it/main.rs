@@ -16,6 +16,7 @@ mod protocol;
 mod proxy;
 mod prune;
 mod reading;
+mod replace;
 mod reuse;
 mod rollout;
 mod support;
