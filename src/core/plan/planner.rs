@@ -382,6 +382,10 @@ impl<'p> Planner<'p> {
 
     /// Something that is named is not there: another file makes it, or nobody does.
     pub fn missing(&mut self, id: &ResourceId, named_by: String) {
+        // What this file makes and could not plan yet: why is noted already.
+        if self.declared.resource(id).is_some() && (self.blind || !self.plan.holds.is_empty()) {
+            return;
+        }
         let declarer = self.inputs.desired.declarer(id).filter(|other| other.name != self.declared.name);
         self.hold(match declarer {
             Some(other) => Hold::WaitsFor { service: other.name.clone(), id: Some(id.clone()) },
