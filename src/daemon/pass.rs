@@ -188,6 +188,7 @@ impl Pass {
             memory,
             policy: Policy { asked: false },
             priority: Priority::Drift,
+            kinds: crate::kind::KINDS,
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)

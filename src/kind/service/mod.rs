@@ -13,7 +13,7 @@ use crate::core::diff::{Change, Differences, Managed, diff};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
-use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
+use crate::core::plan::{APPLIED_TAG, Against, Applied, Hold, Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -380,12 +380,17 @@ pub fn mark(planner: &mut Planner<'_>) {
     if !tags.is_empty() && !planner.may_write(Section::Service) {
         tags.clear();
     }
-    let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
+    let digest: String = planner.declared.digest.chars().take(16).collect();
+    let applied = planner.live_applied();
+    let same = |applied: &Applied| applied.digest == digest && applied.prune == planner.declared.sync.prune;
+    let unfinished = applied.as_ref().is_some_and(|applied| !same(applied));
     if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
-    tags.insert(APPLIED_TAG.into(), planner.applied_tag());
-    tags.retain(|key, value| live.tags.get(key) != Some(value));
+    // The same declaration keeps the commit that it was first applied from.
+    if !applied.as_ref().is_some_and(same) {
+        tags.insert(APPLIED_TAG.into(), planner.applied_tag());
+    }
     let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
     if let Some(action) = action {
         planner.step(action, Effect::NoRestart, None);
