@@ -2,7 +2,7 @@
 
 mod comparable;
 
-use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE};
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_namespace};
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use super::replace;
@@ -190,6 +190,7 @@ pub fn compare(written: &Value, live: &Value, shape: Shape) -> Differences {
     if let (Value::Object(desired), Some(strategy)) = (&mut desired, live.get("schedulingStrategy")) {
         desired.entry("schedulingStrategy").or_insert(strategy.clone());
     }
+    in_live_namespace(&mut desired, &live);
     let any_version = matches!(written.get("platformVersion").and_then(Value::as_str), None | Some("LATEST"));
     if let Value::Object(live) = &mut live {
         if any_version {
