@@ -69,6 +69,8 @@ pub const ROWS: &[Row] = &[
     presence("containerDefinitions.firelensConfiguration"),
     within("containerDefinitions.linuxParameters.devices.permissions", Literal::Texts(&["mknod", "read", "write"])),
     within("volumes.configuredAtLaunch", Literal::Bool(false)),
+    // Without settings it is a volume of Docker's all the same, and not one of the host.
+    presence("volumes.dockerVolumeConfiguration"),
     within("volumes.dockerVolumeConfiguration.scope", Literal::Text("task")),
     within("volumes.dockerVolumeConfiguration.autoprovision", Literal::Bool(false)),
     within("volumes.efsVolumeConfiguration.rootDirectory", Literal::Text("/")),
