@@ -7,7 +7,7 @@ use crate::core::id::Kind;
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
 use crate::core::plan::{Look, Planner};
-use crate::core::shape::Shape;
+use crate::core::shape::{Field, Shape};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -67,7 +67,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
         // (PutMetricAlarm), and of several ways to say what is watched only git's may be left.
         let mut base = settle::without(&live.document, &OTHER_METRICS);
         if let Value::Object(map) = &mut base {
-            map.retain(|field, _| shape.field(field).is_some());
+            // Of a union one alternative is set: where git sets one, that is all of it.
+            let whole = |field: &Field| matches!((field.shape)(), Shape::Union { .. });
+            map.retain(|name, _| shape.field(name).is_some_and(|f| !whole(f) || written.get(f.name).is_none()));
         }
         let document = settle::without(&settle::laid_over(&base, &written), &["Tags"]);
         settle::update(planner, Call::PutMetricAlarm, &resource.id, document, late);
