@@ -159,7 +159,8 @@ fn modify(
     found: &[&str],
 ) {
     let mut document = settle::only(written, found);
-    if document.get("Transforms").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    let transforms = document.get("Transforms").and_then(Value::as_array);
+    if found.contains(&"Transforms") && transforms.is_none_or(Vec::is_empty) {
         // "To remove all transforms, set this to true; you cannot specify both" (ModifyRule, ResetTransforms).
         document.remove("Transforms");
         document.insert("ResetTransforms".into(), json!(true));
