@@ -144,9 +144,7 @@ impl Apply {
         if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
-        let waits =
-            |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
-        match plan.holds.iter().find(|hold| !waits(hold)) {
+        match plan.holds.iter().find(|hold| !hold.passes()) {
             Some(Hold::Unreadable { .. }) if self.may_retry(&name) => return Progress::Open,
             Some(hold) => return Progress::Held(hold.to_string()),
             None if !plan.holds.is_empty() => {

@@ -65,7 +65,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
     if !found.is_empty() && planner.may_write(Section::Scaling) {
         // "When you update an existing alarm, the update completely overwrites the previous configuration"
         // (PutMetricAlarm), and of several ways to say what is watched only git's may be left.
-        let mut base = settle::without(&live.document, &OTHER_METRICS);
+        let mut base = settle::without(&settle::kept(planner, &live.document), &OTHER_METRICS);
         if let Value::Object(map) = &mut base {
             // Of a union one alternative is set: where git sets one, that is all of it.
             let whole = |field: &Field| matches!((field.shape)(), Shape::Union { .. });

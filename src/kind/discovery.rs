@@ -111,7 +111,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
             _ => true,
         });
         if !immutable(planner, &resource.id, &fixed.clone(), &fixed) && planner.may_write(Section::Discovery) {
-            let document = json!({ "Id": live.document.get("Id"), "Service": service_change(&desired, &now) });
+            let document = json!({ "Id": live.document.get("Id"), "Service": service_change(&desired, &settle::kept(planner, &now)) });
             settle::update(planner, Call::UpdateDiscoveryService, &resource.id, document, Vec::new());
         }
     }

@@ -133,10 +133,12 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: &Input, live: &
             found.extend(["SslPolicy", "Certificates"]);
             found.dedup();
         }
-        let mut document = settle::only(&written, &found);
+        let mut document = settle::only(&settle::laid_over(&desired, &written), &found);
         document.insert("ListenerArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
         let late = late_in(&input.late, &found);
-        settle::update(planner, Call::ModifyListener, &resource.id, Value::Object(document), late);
+        let mut document = Value::Object(document);
+        forward::keep_client_secrets(&mut document, "DefaultActions");
+        settle::update(planner, Call::ModifyListener, &resource.id, document, late);
     }
     settle::tag(planner, Section::LoadBalancers, &resource.path, &resource.id, live.arn.as_ref(), &written);
 }

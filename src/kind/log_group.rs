@@ -53,6 +53,10 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
                         settle::update(planner, call, &resource.id, document, Vec::new());
                     }
                 }
+                if found.contains(&"retentionInDays") && written.get("retentionInDays").is_none() {
+                    let document = json!({ "logGroupName": name });
+                    settle::update(planner, Call::DeleteRetentionPolicy, &resource.id, document, Vec::new());
+                }
             }
             settle::tag(planner, Section::Logs, &resource.path, &resource.id, live.arn.as_ref(), written);
         }

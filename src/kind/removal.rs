@@ -9,7 +9,7 @@ use super::settle::against;
 use crate::core::action::{Action, Call, Effect};
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::observed::{Facts, Live};
-use crate::core::plan::{Applied, Hold, KindSpec, Look, Note, Planner, SERVICE_TAG};
+use crate::core::plan::{Applied, Hold, KindSpec, Look, Note, Planner, SERVICE_TAG, owner};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,8 +54,7 @@ pub fn plan(planner: &mut Planner<'_>) {
 /// Whether a thing's tags, read for this plan, say that it was made from this service's file. `None`: not known yet.
 fn is_its_own(planner: &mut Planner<'_>, what: &ResourceId, arn: &Arn) -> Option<bool> {
     let tags: BTreeMap<String, String> = planner.tags_of(arn)?;
-    let own =
-        planner.is_ours(&tags) && tags.get(SERVICE_TAG).is_some_and(|name| *name == *planner.declared.name.as_str());
+    let own = planner.is_ours(&tags) && tags.get(SERVICE_TAG).is_some_and(|name| name == owner(&planner.declared.name));
     if !own {
         planner.note(Note::Foreign { what: what.to_string(), why: "its tags do not call it this service's".into() });
     }

@@ -123,6 +123,9 @@ fn moving(planner: &mut Planner<'_>, resource: &Resource, new: Option<&Live>, fi
     if !fields.is_empty() {
         planner.note(Note::Replacing { id: resource.id.clone(), fields, phase });
     }
+    if in_both && !steady {
+        planner.hold(Hold::Replacing { id: resource.id.clone() });
+    }
     planner.moving.insert(resource.id.clone(), Moving { old, attaching });
 }
 

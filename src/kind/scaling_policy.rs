@@ -102,7 +102,8 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
     let mut document: Map<String, Value> = written.as_object().cloned().unwrap_or_default();
     for (configuration, _) in TYPES {
         if let (Some(ours), Some(theirs)) = (written.get(configuration), live.document.get(configuration)) {
-            document.insert((*configuration).to_owned(), merged(theirs, ours));
+            let theirs = settle::kept(planner, theirs);
+            document.insert((*configuration).to_owned(), merged(&theirs, ours));
         }
     }
     let against = settle::against(planner, all);

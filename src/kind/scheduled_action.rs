@@ -81,7 +81,7 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
         }
         // "If you don't specify a start or end time, it is deleted" (PutScheduledAction): all of it is sent.
         let kept = Value::Object(settle::only(
-            &live.document,
+            &settle::kept(planner, &live.document),
             &["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"],
         ));
         written = settle::laid_over(&kept, &written);

@@ -103,6 +103,11 @@ pub(super) fn laid_over(base: &Value, over: &Value) -> Value {
     }
 }
 
+/// What a call that replaces starts from: what is live stays, unless the service is strict about what git leaves out.
+pub(super) fn kept(planner: &Planner<'_>, live: &Value) -> Value {
+    if planner.declared.sync.strict { Value::Null } else { live.clone() }
+}
+
 /// Adds the tags by which the thing is known as ours to an input that takes `Tags` as keys and values.
 pub(super) fn owned(planner: &Planner<'_>, document: &mut Value) {
     let Value::Object(map) = document else { return };

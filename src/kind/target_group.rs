@@ -131,11 +131,13 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
     let shape = planner.inputs.shapes.target_group;
     let declared = settle::without(written, &["Name", "Tags"]);
     let now = comparable(&live_document(&live.document), shape);
-    let found = compare(planner, &resource.path, shape, &declared, &comparable(written, shape), &now);
+    let desired = comparable(written, shape);
+    let found = compare(planner, &resource.path, shape, &declared, &desired, &now);
     let found = fields(&resource.path, &found);
     // The immutable ones are equal: otherwise this was not the group.
     if !found.is_empty() && planner.may_write(Section::TargetGroups) {
-        let mut document = settle::only(&declared, &found);
+        // Where the service is strict, what git leaves out goes back to what AWS fills in.
+        let mut document = settle::only(&settle::laid_over(&desired, &declared), &found);
         // The check's protocol decides what its other settings mean: they go together.
         if found.contains(&"HealthCheckProtocol") {
             document.extend(settle::only(&declared, &["HealthCheckPort", "HealthCheckPath", "Matcher"]));

@@ -3,19 +3,18 @@
 use crate::support::{Account, Repository, driftless};
 use serde_json::{Value, json};
 
-/// The groups of a service's UpdateService, or of a rule with their weights, as `NAME` or `NAME:WEIGHT`.
+/// The groups of a service's UpdateService, or of a rule with their weights, as `NAME` or `NAME:WEIGHT`. Requests to
+/// ELBv2 are forms: `Actions.member.1.ForwardConfig.TargetGroups.member.2.TargetGroupArn`.
 fn groups(input: &Value) -> Vec<String> {
     let name = |arn: &Value| arn.as_str().unwrap().split('/').nth(1).unwrap().to_owned();
     let balancers = input["loadBalancers"].as_array().into_iter().flatten();
     let mut groups: Vec<String> = balancers.map(|balancer| name(&balancer["targetGroupArn"])).collect();
-    let actions = input["Actions"].as_array().into_iter().flatten();
-    for action in actions {
-        if action["TargetGroupArn"].is_string() {
-            groups.push(name(&action["TargetGroupArn"]));
-        }
-        for group in action["ForwardConfig"]["TargetGroups"].as_array().into_iter().flatten() {
-            groups.push(format!("{}:{}", name(&group["TargetGroupArn"]), group["Weight"].to_string().trim_matches('"')));
-        }
+    for (key, value) in input.as_object().into_iter().flatten() {
+        let Some(group) = key.strip_suffix(".TargetGroupArn").filter(|key| key.starts_with("Actions.")) else {
+            continue;
+        };
+        let weight = input.get(format!("{group}.Weight")).and_then(Value::as_str);
+        groups.push(weight.map_or_else(|| name(value), |weight| format!("{}:{weight}", name(value))));
     }
     groups.sort();
     groups
@@ -48,7 +47,7 @@ fn a_target_group_with_another_port_is_made_beside_the_old_one() {
     let both = vec!["prod-app".to_owned(), created.clone()];
     let expected: Vec<(String, Vec<String>)> = vec![
         ("CreateTargetGroup".into(), Vec::new()),
-        ("ModifyRule".into(), vec!["prod-app:1".into(), format!("{created}:0")]),
+        ("ModifyRule".into(), vec![format!("{created}:0"), "prod-app:1".into()]),
         ("UpdateService".into(), both),
         // All tasks are in both now.
         ("ModifyRule".into(), vec![created.clone()]),

@@ -26,7 +26,7 @@ use std::fmt;
 
 pub use planner::{
     APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Moving, Output, Planner, SERVICE_TAG,
-    declared_tags,
+    declared_tags, owner,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.
@@ -206,6 +206,11 @@ pub enum Hold {
         /// The most.
         max: i64,
     },
+    /// A thing takes the place of another, and waits for the rollout that brings tasks to both.
+    Replacing {
+        /// What.
+        id: ResourceId,
+    },
     /// It left git, and may not be deleted all the same.
     NotPruned {
         /// Why not.
@@ -248,6 +253,13 @@ pub enum Hold {
     },
 }
 
+impl Hold {
+    /// Whether it ends by itself, soon, when ECS or another service has done its part.
+    pub fn passes(&self) -> bool {
+        matches!(self, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. })
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -278,6 +290,9 @@ impl fmt::Display for Hold {
                 f,
                 "the service is set to {live} tasks, scaling allows {min} to {max}; the number is Application Auto Scaling's and is not written"
             ),
+            Hold::Replacing { id } => {
+                write!(f, "the {id} takes the place of another: tasks are being registered in both, then traffic moves")
+            }
             Hold::NotPruned { why } => write!(f, "it is not deleted: {why}"),
             Hold::Replacement { fields } => write!(
                 f,

@@ -5,7 +5,7 @@ use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
 use crate::core::diff::{Change, Differences, Path, change};
 use crate::core::document::{Node, Part, Tree, pointer};
-use crate::core::id::{Arn, Kind, ResourceId, StepId};
+use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -107,6 +107,11 @@ pub fn declared_tags(document: &Value) -> BTreeMap<String, String> {
         }
         _ => BTreeMap::new(),
     }
+}
+
+/// What [`SERVICE_TAG`] says of a unit's things. Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
+pub fn owner(unit: &ServiceName) -> &str {
+    if unit.is_shared() { "environment" } else { unit.as_str() }
 }
 
 /// The planning of one service.
@@ -439,9 +444,7 @@ impl<'p> Planner<'p> {
     /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
     pub fn owner_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.made_tags();
-        // Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
-        let owner = if self.declared.name.is_shared() { "environment" } else { self.declared.name.as_str() };
-        tags.insert(SERVICE_TAG.to_owned(), owner.to_owned());
+        tags.insert(SERVICE_TAG.to_owned(), owner(&self.declared.name).to_owned());
         tags
     }
 

@@ -159,13 +159,16 @@ fn modify(
     found: &[&str],
 ) {
     let mut document = settle::only(written, found);
-    if document.get("Transforms").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    let transforms = document.get("Transforms").and_then(Value::as_array);
+    if found.contains(&"Transforms") && transforms.is_none_or(Vec::is_empty) {
         // "To remove all transforms, set this to true; you cannot specify both" (ModifyRule, ResetTransforms).
         document.remove("Transforms");
         document.insert("ResetTransforms".into(), json!(true));
     }
     document.insert("RuleArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
-    let input = Input { document: Value::Object(document), late: late_in(late, found) };
+    let mut document = Value::Object(document);
+    forward::keep_client_secrets(&mut document, "Actions");
+    let input = Input { document, late: late_in(late, found) };
     let against = settle::against(planner, rules);
     planner.step(Action { call: Call::ModifyRule, target: rule.id.clone(), input }, Effect::NoRestart, against);
 }

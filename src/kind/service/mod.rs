@@ -372,8 +372,8 @@ pub fn mark(planner: &mut Planner<'_>) {
         Facts::Service(facts) if facts.status == "INACTIVE" => return mark_created(planner),
         _ => return,
     }
-    // What is on hold is not applied.
-    if !planner.plan.holds.is_empty() {
+    // What is on hold, or between two groups, is not applied yet.
+    if !planner.plan.holds.is_empty() || planner.moving.values().any(|moving| moving.attaching) {
         return;
     }
     let path = crate::core::diff::Path::section(SECTION);
