@@ -3,7 +3,7 @@
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
-use crate::core::diff::{Change, Differences, Path, change};
+use crate::core::diff::{Change, Differences, Path, Shown, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
@@ -233,7 +233,9 @@ impl<'p> Planner<'p> {
         if self.declared.sync.strict {
             changes.extend(undeclared);
         } else {
-            undeclared.into_iter().for_each(|change| self.note(Note::NotInGit { change }));
+            // What AWS does not have nobody has set there.
+            let set = undeclared.into_iter().filter(|change| change.live != Shown::Absent);
+            set.for_each(|change| self.note(Note::NotInGit { change }));
         }
         self.change(changes, effect)
     }
