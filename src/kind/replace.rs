@@ -135,6 +135,13 @@ fn registered(service: &Value) -> Vec<Arn> {
     balancers.filter_map(|balancer| balancer.get("targetGroupArn")?.as_str().map(Arn::from)).collect()
 }
 
+/// All that a live service names, those of its other colour as well.
+fn named(service: &Value) -> Vec<Arn> {
+    let balancers = service.get("loadBalancers").and_then(Value::as_array).into_iter().flatten();
+    let others = balancers.filter_map(|b| b.pointer("/advancedConfiguration/alternateTargetGroupArn")?.as_str());
+    registered(service).into_iter().chain(others.map(Arn::from)).collect()
+}
+
 /// Whether an ARN is of the group of this name, or of one derived from it:
 /// `arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID`.
 fn is_of(arn: &Arn, name: &str) -> bool {
@@ -220,7 +227,10 @@ pub fn clear(planner: &mut Planner<'_>) {
         let used = old.document.get("LoadBalancerArns").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
         let facts = planner.inputs.snapshot.service(&planner.declared.name);
         let steady = facts.is_none_or(|facts| rollout(facts, None) == Rollout::Completed);
-        let Some(arn) = old.arn.clone().filter(|_| !used && steady) else { continue };
+        // The other colour of a service need not have a load balancer for the moment.
+        let live = planner.inputs.snapshot.live(&planner.service_resource());
+        let named = |arn: &Arn| live.is_some_and(|live| named(&live.document).contains(arn));
+        let Some(arn) = old.arn.clone().filter(|arn| !used && steady && !named(arn)) else { continue };
         let Some(tags) = planner.tags_of(&arn) else { continue };
         if !planner.is_ours(&tags) {
             let why = "it was replaced, nothing uses it any more, and driftless did not make it".to_owned();
