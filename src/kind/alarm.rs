@@ -7,7 +7,7 @@ use crate::core::id::Kind;
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
 use crate::core::plan::{Look, Planner};
-use crate::core::shape::{Field, Shape};
+use crate::core::shape::Shape;
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -67,11 +67,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
         // (PutMetricAlarm), and of several ways to say what is watched only git's may be left.
         let mut base = settle::without(&settle::kept(planner, &live.document), &OTHER_METRICS);
         if let Value::Object(map) = &mut base {
-            // Of a union one alternative is set: where git sets one, that is all of it.
-            let whole = |field: &Field| matches!((field.shape)(), Shape::Union { .. });
-            map.retain(|name, _| shape.field(name).is_some_and(|f| !whole(f) || written.get(f.name).is_none()));
+            map.retain(|field, _| shape.field(field).is_some());
         }
-        let document = settle::without(&settle::laid_over(&base, &written), &["Tags"]);
+        let document = settle::without(&settle::laid_over(shape, &base, &written), &["Tags"]);
         settle::update(planner, Call::PutMetricAlarm, &resource.id, document, late);
     }
     settle::tag(planner, Section::Scaling, &resource.path, &resource.id, live.arn.as_ref(), &written);

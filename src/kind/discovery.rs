@@ -111,7 +111,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
             _ => true,
         });
         if !immutable(planner, &resource.id, &fixed.clone(), &fixed) && planner.may_write(Section::Discovery) {
-            let document = json!({ "Id": live.document.get("Id"), "Service": service_change(&desired, &settle::kept(planner, &now)) });
+            let document = json!({ "Id": live.document.get("Id"), "Service": service_change(shape, &desired, &settle::kept(planner, &now)) });
             settle::update(planner, Call::UpdateDiscoveryService, &resource.id, document, Vec::new());
         }
     }
@@ -119,8 +119,8 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
 }
 
 /// All of it: "if you omit any existing DnsRecords or HealthCheckConfig, they are deleted" (UpdateService).
-fn service_change(desired: &Value, live: &Value) -> Value {
-    let whole = settle::laid_over(live, desired);
+fn service_change(shape: Shape, desired: &Value, live: &Value) -> Value {
+    let whole = settle::laid_over(shape, live, desired);
     let mut change = settle::only(&whole, &["Description", "HealthCheckConfig"]);
     if let Some(records) = whole.pointer("/DnsConfig/DnsRecords") {
         change.insert("DnsConfig".into(), json!({ "DnsRecords": records }));

@@ -133,7 +133,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: &Input, live: &
             found.extend(["SslPolicy", "Certificates"]);
             found.dedup();
         }
-        let mut document = settle::only(&settle::laid_over(&desired, &written), &found);
+        let mut document = settle::only(&settle::laid_over(shape, &desired, &written), &found);
         document.insert("ListenerArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
         let late = late_in(&input.late, &found);
         let mut document = Value::Object(document);

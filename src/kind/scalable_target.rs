@@ -83,7 +83,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
         }
         let mut document: Map<String, Value> = settle::only(written, TARGET);
         // A value that a schedule holds is its own: it is sent as it is.
-        document.extend(settle::only(&settle::laid_over(written, &desired), &found));
+        document.extend(settle::only(&settle::laid_over(shape, written, &desired), &found));
         settle::update(planner, Call::RegisterScalableTarget, &resource.id, Value::Object(document), Vec::new());
     }
     out_of_range(planner, &now);

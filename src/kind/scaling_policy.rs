@@ -101,9 +101,10 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
     // All of it is replaced: what git leaves out of a configuration stays as it is. Another type is another policy.
     let mut document: Map<String, Value> = written.as_object().cloned().unwrap_or_default();
     for (configuration, _) in TYPES {
-        if let (Some(ours), Some(theirs)) = (written.get(configuration), live.document.get(configuration)) {
+        let given = (written.get(configuration), live.document.get(configuration), shape.field(configuration));
+        if let (Some(ours), Some(theirs), Some(field)) = given {
             let theirs = settle::kept(planner, theirs);
-            document.insert((*configuration).to_owned(), merged(&theirs, ours));
+            document.insert((*configuration).to_owned(), merged((field.shape)(), &theirs, ours));
         }
     }
     let against = settle::against(planner, all);
@@ -112,9 +113,9 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
 }
 
 /// The live configuration under git's. A predefined metric and a customized one exclude each other.
-fn merged(live: &Value, written: &Value) -> Value {
+fn merged(shape: Shape, live: &Value, written: &Value) -> Value {
     const METRICS: [&str; 2] = ["PredefinedMetricSpecification", "CustomizedMetricSpecification"];
     let names_one = METRICS.iter().any(|metric| written.get(metric).is_some());
     let base = if names_one { settle::without(live, &METRICS) } else { live.clone() };
-    settle::laid_over(&base, written)
+    settle::laid_over(shape, &base, written)
 }

@@ -88,13 +88,17 @@ pub(super) fn only(document: &Value, fields: &[&str]) -> Map<String, Value> {
     all.filter(|(key, _)| fields.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// `over` upon `base`: mappings deeply, everything else whole. For calls that replace: what git leaves out stays.
-pub(super) fn laid_over(base: &Value, over: &Value) -> Value {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
+/// `over` upon `base`: structures deeply, everything else whole: free keys that git does not name are drift, and of a
+/// union one alternative is set. For calls that replace: what git leaves out stays.
+pub(super) fn laid_over(shape: Shape, base: &Value, over: &Value) -> Value {
+    match (shape, base, over) {
+        (Shape::Struct { .. }, Value::Object(base), Value::Object(over)) => {
             let mut merged = base.clone();
             for (key, value) in over {
-                let value = base.get(key).map_or_else(|| value.clone(), |base| laid_over(base, value));
+                let value = match (shape.field(key), base.get(key)) {
+                    (Some(field), Some(base)) => laid_over((field.shape)(), base, value),
+                    _ => value.clone(),
+                };
                 merged.insert(key.clone(), value);
             }
             Value::Object(merged)

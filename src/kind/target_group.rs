@@ -137,7 +137,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
     // The immutable ones are equal: otherwise this was not the group.
     if !found.is_empty() && planner.may_write(Section::TargetGroups) {
         // Where the service is strict, what git leaves out goes back to what AWS fills in.
-        let mut document = settle::only(&settle::laid_over(&desired, &declared), &found);
+        let mut document = settle::only(&settle::laid_over(shape, &desired, &declared), &found);
         // The check's protocol decides what its other settings mean: they go together.
         if found.contains(&"HealthCheckProtocol") {
             document.extend(settle::only(&declared, &["HealthCheckPort", "HealthCheckPath", "Matcher"]));
