@@ -12,6 +12,7 @@ mod equality;
 mod faults;
 mod git_transport;
 mod leaves;
+mod properties;
 mod protocol;
 mod proxy;
 mod prune;
