@@ -3,6 +3,7 @@
 use super::settle::{self, against, complete, fields};
 use crate::core::action::{Action, Call, Effect};
 use crate::core::desired::{Resource, Section, own};
+use crate::core::diff::change;
 use crate::core::id::Kind;
 use crate::core::plan::{Look, Planner, declared_tags};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
     let name = &*resource.id.name;
     match planner.look(&resource.id) {
         Look::Later => {}
+        Look::Absent if !settle::may_create(planner, Section::Logs, resource) => {}
         Look::Absent => {
             let mut tags = declared_tags(written);
             tags.extend(planner.owner_tags());
@@ -41,8 +43,16 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
         Look::Present(live) => {
             planner.exists(&resource.id, &live);
             let settings = settle::without(written, &["tags"]);
-            let found =
-                settle::compare(planner, &resource.path, own::log_group(), &settings, &settings, &live.document);
+            // There is no call here that takes one away: what only AWS has is said, and strict or not it stays.
+            for field in ["retentionInDays", "kmsKeyId"] {
+                if let (None, Some(theirs)) = (written.get(field), live.document.get(field)) {
+                    let theirs = theirs.as_str().map_or_else(|| theirs.to_string(), str::to_owned);
+                    planner.not_in_git(change(resource.path.field(field), Some(&theirs), None));
+                }
+            }
+            let declared: Vec<&str> = settings.as_object().into_iter().flatten().map(|(field, _)| &**field).collect();
+            let now = Value::Object(settle::only(&live.document, &declared));
+            let found = settle::compare(planner, &resource.path, own::log_group(), &settings, &settings, &now);
             let found = fields(&resource.path, &found);
             if !found.is_empty() && planner.may_write(Section::Logs) {
                 for (field, call) in
