@@ -100,6 +100,8 @@ calls! {
     CreateLogGroup = "logs" "CreateLogGroup", "create";
     /// Events that are older go.
     PutRetentionPolicy = "logs" "PutRetentionPolicy", "set the retention of";
+    /// Events never expire again.
+    DeleteRetentionPolicy = "logs" "DeleteRetentionPolicy", "take away the retention of";
     /// Data from now on is encrypted with this key.
     AssociateKmsKey = "logs" "AssociateKmsKey", "set the key of";
     /// These tags are set, others stay.
@@ -306,6 +308,7 @@ impl Action {
             | Call::DeleteDiscoveryService
             | Call::TagDiscovery
             | Call::CreateLogGroup
+            | Call::DeleteRetentionPolicy
             | Call::TagLogs => Vec::new(),
         }
     }

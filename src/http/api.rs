@@ -63,10 +63,12 @@ pub fn find<'s>(
 
 fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value {
     let now = (shared.now)();
-    let tasks = service.tasks.as_ref();
+    // What services share has none.
+    let tasks = service.tasks.as_ref().filter(|_| !id.service.is_shared());
     json!({
         "cluster": id.cluster,
         "service": id.service,
+        "shared": id.service.is_shared(),
         "source": service.source,
         "state": service.state(now, shared.stale_after),
         "sync": service.sync(now, shared.stale_after),

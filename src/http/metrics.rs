@@ -217,7 +217,7 @@ impl Metrics {
             one_of(&self.health_state, &known.map(|(word, known)| (word, known == health)));
             let set = |gauge: &IntGaugeVec, value: i64| gauge.with_label_values(&[cluster, name]).set(value);
             set(&self.held, service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()).into());
-            if let Some(tasks) = &service.tasks {
+            if let Some(tasks) = service.tasks.as_ref().filter(|_| !id.service.is_shared()) {
                 set(&self.desired_tasks, tasks.desired.into());
                 set(&self.running_tasks, tasks.running.into());
                 set(&self.pending_tasks, tasks.pending.into());

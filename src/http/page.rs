@@ -44,7 +44,11 @@ struct Row {
     mark: &'static str,
     state: &'static str,
     cluster: String,
+    /// The last part of its page's address.
+    path: String,
+    /// What people call it.
     service: String,
+    shared: bool,
     tasks: String,
     runs: String,
     commit: String,
@@ -92,9 +96,10 @@ fn render(template: &impl Template) -> Response {
     }
 }
 
-/// One sentence for all.
+/// One sentence for all. What services share is a row of its own, and no service.
 fn hero(rows: &[Row], sources: &[SourceRow]) -> String {
-    let live = rows.iter().filter(|row| row.rank == Headline::Live).count();
+    let services = rows.iter().filter(|row| !row.shared).count();
+    let live = rows.iter().filter(|row| !row.shared && row.rank == Headline::Live).count();
     let at = sources
         .first()
         .filter(|_| sources.len() == 1)
@@ -103,8 +108,12 @@ fn hero(rows: &[Row], sources: &[SourceRow]) -> String {
     match rows.first() {
         None if sources.is_empty() => "Nothing was read yet".into(),
         None => "No services are declared".into(),
-        Some(_) if live == rows.len() => format!("All {live} services are live{at}"),
-        Some(worst) => format!("{live} of {} services are live{at}; {} is {}", rows.len(), worst.service, worst.state),
+        // The worst comes first.
+        Some(worst) if worst.rank != Headline::Live => {
+            format!("{live} of {services} services are live{at}; {} is {}", worst.service, worst.state)
+        }
+        Some(_) if services == 0 => "No services are declared".into(),
+        Some(_) => format!("All {live} services are live{at}"),
     }
 }
 
@@ -128,14 +137,20 @@ fn sources(status: &Status, now: Timestamp) -> Vec<SourceRow> {
 
 fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp) -> Row {
     let state = service.state(now, shared.stale_after);
-    let tasks = service.tasks.as_ref();
+    let (tasks, shared_unit) = (service.tasks.as_ref(), id.service.is_shared());
     let tags = tasks.map(|tasks| tasks.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image).to_owned()));
     Row {
         mark: state.mark(),
         state: state.word(),
         cluster: id.cluster.to_string(),
-        service: id.service.to_string(),
-        tasks: tasks.map_or_else(|| "?".into(), |tasks| format!("{}/{}", tasks.running, tasks.desired)),
+        path: id.service.to_string(),
+        service: if shared_unit { "what the services share".into() } else { id.service.to_string() },
+        shared: shared_unit,
+        tasks: match tasks {
+            _ if shared_unit => "-".into(),
+            Some(tasks) => format!("{}/{}", tasks.running, tasks.desired),
+            None => "?".into(),
+        },
         runs: tags.map(|tags| tags.collect::<Vec<_>>().join(", ")).unwrap_or_default(),
         commit: service.commit.as_ref().map_or_else(|| "-".into(), |commit| commit.revision.short().to_owned()),
         since: ago(now, service.since),

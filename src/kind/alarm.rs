@@ -7,7 +7,7 @@ use crate::core::id::Kind;
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
 use crate::core::plan::{Look, Planner};
-use crate::core::shape::Shape;
+use crate::core::shape::{Field, Shape};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -69,7 +69,10 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
         let mut base = live.document.clone();
         if let Value::Object(map) = &mut base {
             let others = |field: &str| OTHER_METRICS.contains(&field) && written.get(field).is_none();
-            map.retain(|field, _| shape.field(field).is_some() && !others(field));
+            // Of a union one alternative is set: where git sets one, that is all of it.
+            let whole =
+                |field: &Field| matches!((field.shape)(), Shape::Union { .. }) && written.get(field.name).is_some();
+            map.retain(|name, _| shape.field(name).is_some_and(|field| !whole(field)) && !others(name));
         }
         let document = settle::without(&settle::over(planner, &resource.path, &base, &written), &["Tags"]);
         settle::update(planner, Call::PutMetricAlarm, &resource.id, document, late);

@@ -35,6 +35,12 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     if let Some(Value::Object(dns)) = normal.get_mut("DnsConfig") {
         dns.remove("NamespaceId");
     }
+    // "If you don't specify a value for ResourcePath, the default value is /" (HealthCheckConfig); a TCP check has none.
+    if let Some(Value::Object(check)) = normal.get_mut("HealthCheckConfig")
+        && check.get("Type") != Some(&json!("TCP"))
+    {
+        check.entry("ResourcePath").or_insert(json!("/"));
+    }
     normal
 }
 

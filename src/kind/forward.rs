@@ -79,6 +79,17 @@ fn forward(action: &mut Map<String, Value>) {
     }
 }
 
+/// An action for OIDC without a secret keeps the one that it has: "you can omit the client secret if you set
+/// UseExistingClientSecret to true" (AuthenticateOidcActionConfig; for changes only).
+pub fn keep_client_secrets(document: &mut Value, field: &str) {
+    let actions = document.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten();
+    for config in actions.filter_map(|action| action.get_mut("AuthenticateOidcConfig")?.as_object_mut()) {
+        if !config.contains_key("ClientSecret") {
+            config.insert("UseExistingClientSecret".into(), json!(true));
+        }
+    }
+}
+
 /// The ARNs that actions forward to.
 pub fn groups(document: &Value, field: &str) -> Vec<String> {
     let actions = document.get(field).and_then(Value::as_array).into_iter().flatten();

@@ -177,7 +177,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
         }
         document.insert("ListenerArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
         let late = late_in(&late, &found);
-        settle::update(planner, Call::ModifyListener, &resource.id, Value::Object(document), late);
+        let mut document = Value::Object(document);
+        forward::keep_client_secrets(&mut document, FORWARDS);
+        settle::update(planner, Call::ModifyListener, &resource.id, document, late);
     }
     settle::tag(planner, Section::LoadBalancers, &resource.path, &resource.id, live.arn.as_ref(), &written);
 }

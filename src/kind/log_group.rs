@@ -43,15 +43,13 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
         Look::Present(live) => {
             planner.exists(&resource.id, &live);
             let settings = settle::without(written, &["tags"]);
-            // There is no call here that takes one away: what only AWS has is said, and strict or not it stays.
-            for field in ["retentionInDays", "kmsKeyId"] {
-                if let (None, Some(theirs)) = (written.get(field), live.document.get(field)) {
-                    let theirs = theirs.as_str().map_or_else(|| theirs.to_string(), str::to_owned);
-                    planner.not_in_git(change(resource.path.field(field), Some(&theirs), None));
-                }
+            let mut now = live.document.clone();
+            // No call here takes a key away: one that only AWS has is said, and strict or not it stays.
+            if let (None, Value::Object(now)) = (written.get("kmsKeyId"), &mut now)
+                && let Some(Value::String(theirs)) = now.remove("kmsKeyId")
+            {
+                planner.not_in_git(change(resource.path.field("kmsKeyId"), Some(&theirs), None));
             }
-            let declared: Vec<&str> = settings.as_object().into_iter().flatten().map(|(field, _)| &**field).collect();
-            let now = Value::Object(settle::only(&live.document, &declared));
             let found = settle::compare(planner, &resource.path, own::log_group(), &settings, &settings, &now);
             let found = fields(&resource.path, &found);
             if !found.is_empty() && planner.may_write(Section::Logs) {
@@ -62,6 +60,10 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
                         let document = json!({ "logGroupName": name, field: value });
                         settle::update(planner, call, &resource.id, document, Vec::new());
                     }
+                }
+                if found.contains(&"retentionInDays") && written.get("retentionInDays").is_none() {
+                    let document = json!({ "logGroupName": name });
+                    settle::update(planner, Call::DeleteRetentionPolicy, &resource.id, document, Vec::new());
                 }
             }
             settle::tag(planner, Section::Logs, &resource.path, &resource.id, live.arn.as_ref(), written);

@@ -7,6 +7,7 @@ pub mod discovery;
 pub mod forward;
 pub mod listener;
 pub mod log_group;
+pub mod removal;
 mod replace;
 pub mod rule;
 pub mod scalable_target;

@@ -19,7 +19,7 @@ use crate::core::document::{Entry, Node, Part, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live};
-use crate::core::plan::{Hold, Look, Moving, Note, Output, Planner, SERVICE_TAG};
+use crate::core::plan::{Hold, Look, Moving, Note, Output, Planner, SERVICE_TAG, owner};
 use crate::core::rollout::{Rollout, rollout};
 use crate::core::shape::lower_first;
 use serde_json::Value;
@@ -250,7 +250,8 @@ pub fn moves(planner: &mut Planner<'_>) {
         let (old, _) = gone.remove(at);
         planner.under_way |= by_name.is_some();
         let in_both = arn.as_ref().is_some_and(|arn| live.iter().any(|(live, _)| live == arn));
-        let attaching = !(in_both && is_steady(&service));
+        let steady = is_steady(&service);
+        let attaching = !(in_both && steady);
         let needed = match by_name {
             // What else forwards to it is not git's either, and does not know that it is replaced.
             Some(_) => match by_arn(planner, old) {
@@ -264,6 +265,9 @@ pub fn moves(planner: &mut Planner<'_>) {
             }
         };
         if needed {
+            if in_both && !steady {
+                planner.hold(Hold::Replacing { id: id.clone() });
+            }
             planner.moving.insert(id.clone(), Moving { old: old.clone() });
         }
     }
@@ -503,9 +507,7 @@ pub fn clear(planner: &mut Planner<'_>) {
             continue;
         }
         let Some(tags) = planner.tags_of(&arn) else { continue };
-        if !planner.is_ours(&tags)
-            || tags.get(SERVICE_TAG).is_none_or(|owner| *owner != *planner.declared.name.as_str())
-        {
+        if !planner.is_ours(&tags) || tags.get(SERVICE_TAG).is_none_or(|name| name != owner(&planner.declared.name)) {
             let why = "it was replaced, nothing uses it any more, and driftless did not make it".to_owned();
             planner.note(Note::Foreign { what: resource.id.to_string(), why });
             continue;

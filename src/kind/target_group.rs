@@ -39,9 +39,8 @@ fn fill(map: &mut Map<String, Value>) {
     if http {
         map.entry("ProtocolVersion").or_insert(json!("HTTP1"));
     }
-    if target != "lambda" {
-        map.entry("IpAddressType").or_insert(json!("ipv4"));
-    }
+    // Of a lambda group as well (documented answer of CreateTargetGroup).
+    map.entry("IpAddressType").or_insert(json!("ipv4"));
     let grpc = text(map, "ProtocolVersion") == "GRPC";
     let defaults = defaults(&target, &protocol);
     map.entry("HealthCheckEnabled").or_insert(json!(target != "lambda"));

@@ -92,6 +92,7 @@ impl Account {
             Kind::LoadBalancer => named("loadBalancers"),
             Kind::LoadBalancerAttributes => named("loadBalancerAttributes"),
             Kind::Listener => named("listeners"),
+            Kind::Listeners => named("listenersOf"),
             Kind::ListenerAttributes => named("listenerAttributes"),
             Kind::ListenerCertificates => named("listenerCertificates"),
             Kind::ListenerRules => named("rules"),

@@ -313,5 +313,7 @@ fn said(conditions: &Value) -> String {
         }
     }
     let digest: String = digest(conditions).chars().take(6).collect();
-    format!("{}~{digest}", first(conditions).unwrap_or("rule"))
+    // The listener stands before the last slash of a rule's name (`kind::rule::listener_of`), paths have slashes too.
+    let first = first(conditions).unwrap_or("rule").trim_matches('/').replace('/', ".");
+    format!("{first}~{digest}")
 }

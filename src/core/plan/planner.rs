@@ -1,11 +1,11 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
-use crate::core::action::{Action, Effect, Input};
+use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
 use crate::core::diff::{Change, Differences, Path, Shown, change};
 use crate::core::document::{Node, Part, Tree, pointer};
-use crate::core::id::{Arn, Kind, ResourceId, StepId};
+use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -45,6 +45,43 @@ pub enum Look {
     Later,
 }
 
+/// What [`APPLIED_TAG`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The beginning of the declaration's digest.
+    pub digest: String,
+    /// The commit that it was last written from.
+    pub commit: Option<String>,
+    /// Whether the declaration had `sync.prune: true`.
+    pub prune: bool,
+}
+
+impl Applied {
+    /// Reads it from a service's tags.
+    pub fn of(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let mut words = tags.get(APPLIED_TAG)?.split(' ');
+        let digest = words.next()?.to_owned();
+        let (mut commit, mut prune) = (None, false);
+        for word in words {
+            match word {
+                "prune" => prune = true,
+                word => commit = Some(word.to_owned()),
+            }
+        }
+        Some(Self { digest, commit, prune })
+    }
+}
+
+/// Words between blanks: the digest, the commit where there is one, `prune`.
+impl std::fmt::Display for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { digest, commit, prune } = self;
+        f.write_str(digest)?;
+        commit.iter().try_for_each(|commit| write!(f, " {commit}"))?;
+        if *prune { f.write_str(" prune") } else { Ok(()) }
+    }
+}
+
 /// A thing that another one takes over from, and that still stands beside it.
 #[derive(Debug, Clone)]
 pub struct Moving {
@@ -69,6 +106,11 @@ pub fn declared_tags(document: &Value) -> BTreeMap<String, String> {
         }
         _ => BTreeMap::new(),
     }
+}
+
+/// What [`SERVICE_TAG`] says of a unit's things. Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
+pub fn owner(unit: &ServiceName) -> &str {
+    if unit.is_shared() { "environment" } else { unit.as_str() }
 }
 
 /// The planning of one service.
@@ -370,6 +412,10 @@ impl<'p> Planner<'p> {
 
     /// Something that is named is not there: another file makes it, or nobody does.
     pub fn missing(&mut self, id: &ResourceId, named_by: String) {
+        // What this file makes and could not plan yet: why is noted already.
+        if self.declared.resource(id).is_some() && (self.blind || !self.plan.holds.is_empty()) {
+            return;
+        }
         let declarer = self.inputs.desired.declarer(id).filter(|other| other.name != self.declared.name);
         self.hold(match declarer {
             Some(other) => Hold::WaitsFor { service: other.name.clone(), id: Some(id.clone()) },
@@ -431,9 +477,7 @@ impl<'p> Planner<'p> {
     /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
     pub fn owner_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.made_tags();
-        // Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
-        let owner = if self.declared.name.is_shared() { "environment" } else { self.declared.name.as_str() };
-        tags.insert(SERVICE_TAG.to_owned(), owner.to_owned());
+        tags.insert(SERVICE_TAG.to_owned(), owner(&self.declared.name).to_owned());
         tags
     }
 
@@ -451,19 +495,24 @@ impl<'p> Planner<'p> {
         }
         let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
         // Who asks for it now may try again.
-        let same = *tag == self.applied_tag() && !self.inputs.policy.asked;
+        let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
         same.then(|| "ECS could not bring it up".to_owned())
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.
     pub fn applied_tag(&self) -> String {
-        self.plan.short_digest()
+        let commit = self.inputs.revision.map(|revision| revision.as_str().to_owned());
+        Applied { digest: self.plan.short_digest(), commit, prune: self.declared.sync.prune }.to_string()
+    }
+
+    /// What the live service's tag says of the declaration that it was brought up to date from.
+    pub fn live_applied(&self) -> Option<Applied> {
+        self.inputs.snapshot.live(&self.service_resource()).and_then(|live| Applied::of(&live.tags))
     }
 
     /// Whether what git says now was applied before, so that a difference is drift.
     pub fn applied_already(&self) -> bool {
-        let live = self.inputs.snapshot.live(&self.service_resource());
-        let tagged = live.is_some_and(|live| live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag == self.applied_tag()));
+        let tagged = self.live_applied().is_some_and(|applied| applied.digest == self.plan.short_digest());
         tagged || self.memory.applied.as_ref() == Some(&self.plan.digest)
     }
 
@@ -502,6 +551,7 @@ impl<'p> Planner<'p> {
                     Cause::Create
                 }
             }
+            () if self.plan.steps.iter().any(|step| step.action.call == Call::DeleteService) => Cause::Remove,
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,

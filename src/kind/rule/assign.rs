@@ -5,7 +5,7 @@ use crate::core::desired::Resource;
 use crate::core::document::Node;
 use crate::core::id::{Kind, ResourceId, ServiceName};
 use crate::core::observed::Live;
-use crate::core::plan::{Hold, Look, Planner, SERVICE_TAG};
+use crate::core::plan::{Hold, Look, Planner, SERVICE_TAG, owner};
 use crate::kind::forward;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,7 +133,7 @@ fn by_place(planner: &mut Planner<'_>, claims: &mut [Claim<'_>], live: &[Arc<Liv
                 chosen = chosen.or(Some(at));
                 continue;
             }
-            let service = claim.service.as_str().to_owned();
+            let service = owner(claim.service).to_owned();
             let tags = planner.tags_of(live[at].arn.as_ref()?)?;
             if planner.is_ours(&tags) && tags.get(SERVICE_TAG) == Some(&service) {
                 chosen = chosen.or(Some(at));

@@ -181,7 +181,9 @@ fn modify(
         document.insert("ResetTransforms".into(), json!(true));
     }
     document.insert("RuleArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
-    let input = Input { document: Value::Object(document), late: late_in(late, found) };
+    let mut document = Value::Object(document);
+    forward::keep_client_secrets(&mut document, "Actions");
+    let input = Input { document, late: late_in(late, found) };
     let against = settle::against(planner, rules);
     planner.step(Action { call: Call::ModifyRule, target: rule.id.clone(), input }, Effect::NoRestart, against);
 }

@@ -2,7 +2,7 @@
 
 mod comparable;
 
-use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE};
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_namespace};
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use super::settle::laid_over;
@@ -13,7 +13,7 @@ use crate::core::diff::{Change, Differences, Managed, diff};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
-use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
+use crate::core::plan::{APPLIED_TAG, Against, Applied, Hold, Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -190,6 +190,7 @@ pub fn compare(written: &Value, live: &Value, shape: Shape) -> Differences {
     if let (Value::Object(desired), Some(strategy)) = (&mut desired, live.get("schedulingStrategy")) {
         desired.entry("schedulingStrategy").or_insert(strategy.clone());
     }
+    in_live_namespace(&mut desired, &live);
     let any_version = matches!(written.get("platformVersion").and_then(Value::as_str), None | Some("LATEST"));
     if let Value::Object(live) = &mut live {
         if any_version {
@@ -365,8 +366,8 @@ pub fn mark(planner: &mut Planner<'_>) {
         Facts::Service(facts) if facts.status == "INACTIVE" => return mark_created(planner),
         _ => return,
     }
-    // What is on hold is not applied.
-    if !planner.plan.holds.is_empty() {
+    // What is on hold, or between two groups, is not applied yet.
+    if !planner.plan.holds.is_empty() || !planner.moving.is_empty() {
         return;
     }
     let path = crate::core::diff::Path::section(SECTION);
@@ -374,12 +375,17 @@ pub fn mark(planner: &mut Planner<'_>) {
     if !tags.is_empty() && !planner.may_write(Section::Service) {
         tags.clear();
     }
-    let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
+    let digest: String = planner.declared.digest.chars().take(16).collect();
+    let applied = planner.live_applied();
+    let same = |applied: &Applied| applied.digest == digest && applied.prune == planner.declared.sync.prune;
+    let unfinished = applied.as_ref().is_some_and(|applied| !same(applied));
     if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
-    tags.insert(APPLIED_TAG.into(), planner.applied_tag());
-    tags.retain(|key, value| live.tags.get(key) != Some(value));
+    // The same declaration keeps the commit that it was first applied from.
+    if !applied.as_ref().is_some_and(same) {
+        tags.insert(APPLIED_TAG.into(), planner.applied_tag());
+    }
     let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
     if let Some(action) = action {
         planner.step(action, Effect::NoRestart, None);
