@@ -43,7 +43,8 @@ pub(super) fn shift(planner: &mut Planner<'_>, id: &ResourceId, input: &Node, li
             workload.service.get("deploymentController").and_then(|node| node.get("Type").or(node.get("type")));
         let code_deploy = declared.and_then(Node::as_text) == Some("CODE_DEPLOY");
         let forwards = own || balancers.iter().any(|balancer| shares_group(balancer, input));
-        if !named && !own && !(code_deploy && forwards) {
+        let concerned = named || own || (code_deploy && forwards);
+        if !concerned {
             continue;
         }
         let service = match planner.look(&ResourceId::new(Kind::Service, unit.name.as_str())) {
@@ -53,7 +54,8 @@ pub(super) fn shift(planner: &mut Planner<'_>, id: &ResourceId, input: &Node, li
         };
         let is_code_deploy = service.as_deref().map_or(code_deploy, |live| controller(live) == "CODE_DEPLOY");
         let by_ecs = named || service.as_deref().is_some_and(|service| names_live(service, live));
-        if !by_ecs && !(is_code_deploy && forwards) {
+        let shifts = by_ecs || (is_code_deploy && forwards);
+        if !shifts {
             continue;
         }
         let shift = found.get_or_insert_with(|| Shift { services: Vec::new(), groups: Some(BTreeSet::new()) });
