@@ -7,7 +7,7 @@ use crate::core::id::Kind;
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
 use crate::core::plan::{Look, Planner};
-use crate::core::shape::{Field, Shape};
+use crate::core::shape::Shape;
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -69,12 +69,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
         let mut base = live.document.clone();
         if let Value::Object(map) = &mut base {
             let others = |field: &str| OTHER_METRICS.contains(&field) && written.get(field).is_none();
-            // Of a union one alternative is set: where git sets one, that is all of it.
-            let whole =
-                |field: &Field| matches!((field.shape)(), Shape::Union { .. }) && written.get(field.name).is_some();
-            map.retain(|name, _| shape.field(name).is_some_and(|field| !whole(field)) && !others(name));
+            map.retain(|name, _| shape.field(name).is_some() && !others(name));
         }
-        let document = settle::without(&settle::over(planner, &resource.path, &base, &written), &["Tags"]);
+        let document = settle::without(&settle::over(planner, &resource.path, shape, &base, &written), &["Tags"]);
         settle::update(planner, Call::PutMetricAlarm, &resource.id, document, late);
     }
     settle::tag(planner, Section::Scaling, &resource.path, &resource.id, live.arn.as_ref(), &written);

@@ -124,7 +124,8 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
 
 /// All of it: "if you omit any existing DnsRecords or HealthCheckConfig, they are deleted" (UpdateService).
 fn service_change(planner: &Planner<'_>, resource: &Resource, declared: &Value, live: &Value) -> Value {
-    let whole = settle::over(planner, &resource.path, live, declared);
+    let shape = planner.inputs.shapes.discovery_service;
+    let whole = settle::over(planner, &resource.path, shape, live, declared);
     let mut change = settle::only(&whole, &["Description", "HealthCheckConfig"]);
     if let Some(records) = whole.pointer("/DnsConfig/DnsRecords") {
         change.insert("DnsConfig".into(), json!({ "DnsRecords": records }));

@@ -84,9 +84,13 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
             found.extend(["MinCapacity", "MaxCapacity"]);
         }
         // A value that a schedule holds is its own: it is sent as it is. Of a block all is sent.
-        range = settle::laid_over(&now, &settle::laid_over(&declared, &Value::Object(settle::only(&desired, RANGE))));
+        range = settle::laid_over(
+            shape,
+            &now,
+            &settle::laid_over(shape, &declared, &Value::Object(settle::only(&desired, RANGE))),
+        );
         let whole = match planner.declared.sync.strict {
-            true => settle::laid_over(&range, &desired),
+            true => settle::laid_over(shape, &range, &desired),
             false => range.clone(),
         };
         let mut document: Map<String, Value> = settle::only(written, TARGET);

@@ -115,7 +115,7 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
             base.insert((*configuration).to_owned(), without_other_metric(theirs, ours));
         }
     }
-    let document = settle::over(planner, &resource.path, &Value::Object(base), &written);
+    let document = settle::over(planner, &resource.path, shape, &Value::Object(base), &written);
     let against = settle::against(planner, all);
     let action = Action::new(Call::PutScalingPolicy, resource.id.clone(), document);
     planner.step(action, Effect::NoRestart, against);

@@ -85,7 +85,7 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
             &live.document,
             &["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"],
         ));
-        written = settle::over(planner, &resource.path, &kept, &written);
+        written = settle::over(planner, &resource.path, shape, &kept, &written);
         // Of the action's bounds an absent one means "leave that bound": git's are all of them.
         if let (Value::Object(map), Some(action)) = (&mut written, declared.get("ScalableTargetAction")) {
             map.insert("ScalableTargetAction".into(), action.clone());

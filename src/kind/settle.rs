@@ -99,13 +99,17 @@ pub(super) fn only(document: &Value, fields: &[&str]) -> Map<String, Value> {
     all.filter(|(key, _)| fields.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// `over` upon `base`: mappings deeply, everything else whole. For calls that replace: what git leaves out stays.
-pub(super) fn laid_over(base: &Value, over: &Value) -> Value {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
+/// `over` upon `base`: structures deeply, everything else whole: free keys that git does not name are drift, and of a
+/// union one alternative is set. For calls that replace: what git leaves out stays.
+pub(super) fn laid_over(shape: Shape, base: &Value, over: &Value) -> Value {
+    match (shape, base, over) {
+        (Shape::Struct { .. }, Value::Object(base), Value::Object(over)) => {
             let mut merged = base.clone();
             for (key, value) in over {
-                let value = base.get(key).map_or_else(|| value.clone(), |base| laid_over(base, value));
+                let value = match (shape.field(key), base.get(key)) {
+                    (Some(field), Some(base)) => laid_over((field.shape)(), base, value),
+                    _ => value.clone(),
+                };
                 merged.insert(key.clone(), value);
             }
             Value::Object(merged)
@@ -116,14 +120,19 @@ pub(super) fn laid_over(base: &Value, over: &Value) -> Value {
 
 /// `written` upon what is live, for calls that replace: what git leaves out stays unless it is strict, and what it ignores
 /// stays always.
-pub(super) fn over(planner: &Planner<'_>, path: &Path, live: &Value, written: &Value) -> Value {
-    let (Value::Object(live), Value::Object(ours)) = (live, written) else { return written.clone() };
+pub(super) fn over(planner: &Planner<'_>, path: &Path, shape: Shape, live: &Value, written: &Value) -> Value {
+    let (Shape::Struct { .. }, Value::Object(live), Value::Object(ours)) = (shape, live, written) else {
+        return written.clone();
+    };
     let mut merged = Map::new();
     for (key, theirs) in live {
         let at = path.key(key.as_str());
         match ours.get(key) {
             _ if planner.ignores(&at) => merged.insert(key.clone(), theirs.clone()),
-            Some(ours) => merged.insert(key.clone(), over(planner, &at, theirs, ours)),
+            Some(ours) => {
+                let shape = shape.field(key).map_or(Shape::FreeForm, |field| (field.shape)());
+                merged.insert(key.clone(), over(planner, &at, shape, theirs, ours))
+            }
             None if !planner.declared.sync.strict => merged.insert(key.clone(), theirs.clone()),
             None => None,
         };

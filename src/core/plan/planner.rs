@@ -222,7 +222,8 @@ impl<'p> Planner<'p> {
 
     /// Says of a value that only AWS has that git does not have it, unless it is ignored.
     pub fn not_in_git(&mut self, change: Change) {
-        if !self.ignores(&change.path) {
+        // What AWS does not have nobody has set there.
+        if change.live != Shown::Absent && !self.ignores(&change.path) {
             self.note(Note::NotInGit { change });
         }
     }

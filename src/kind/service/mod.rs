@@ -298,8 +298,9 @@ fn update_input(
     let mut map = Map::new();
     for field in &fields {
         let value = written.get(*field).cloned().unwrap_or_else(|| cleared(field));
-        let block = match (live.get(*field), &value) {
-            (Some(live @ Value::Object(_)), Value::Object(_)) => laid_over(live, &value),
+        let shape = planner.inputs.shapes.create_service.field(field).map(|field| (field.shape)());
+        let block = match (live.get(*field), shape) {
+            (Some(live), Some(shape)) => laid_over(shape, live, &value),
             _ => value,
         };
         map.insert((*field).to_owned(), block);
