@@ -610,7 +610,7 @@ impl Pair {
         let same = |resource: &Value| identity.iter().all(|field| resource.get(*field) == input.get(*field));
         let all = documents().examples.iter().filter(|other| other.operation() == (self.operation.0, operation));
         // The newest way to say it: the CLI's examples come last.
-        all.filter_map(|other| first(other, &same)).last()
+        all.filter_map(|other| first(other, &same)).next_back()
     }
 }
 
