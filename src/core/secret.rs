@@ -53,7 +53,7 @@ pub fn holds_secret(value: &Value) -> bool {
 }
 
 fn is_secret_text(text: &str) -> bool {
-    // ARNs, image digests and paths are long, and no secrets; nor is a name of AWS's as ELBSecurityPolicy-TLS13-1-2-2021-06.
+    // ARNs and the names of AWS's own TLS policies are long, and no secrets.
     if text.starts_with("arn:") || text.starts_with("ELBSecurityPolicy-") {
         return false;
     }

@@ -111,6 +111,9 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
         Standing::Later => return,
         Standing::Absent { name } => {
             let written = input.document.clone();
+            if !settle::may_create(planner, Section::TargetGroups, resource) {
+                return;
+            }
             if let Value::Object(map) = &mut input.document {
                 map.insert("Name".into(), json!(name));
             }
@@ -136,8 +139,7 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
     let found = fields(&resource.path, &found);
     // The immutable ones are equal: otherwise this was not the group.
     if !found.is_empty() && planner.may_write(Section::TargetGroups) {
-        // Where the service is strict, what git leaves out goes back to what AWS fills in.
-        let mut document = settle::only(&settle::laid_over(shape, &desired, &declared), &found);
+        let mut document = settle::sent(&declared, &desired, &found);
         // The check's protocol decides what its other settings mean: they go together.
         if found.contains(&"HealthCheckProtocol") {
             document.extend(settle::only(&declared, &["HealthCheckPort", "HealthCheckPath", "Matcher"]));

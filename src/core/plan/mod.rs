@@ -275,6 +275,9 @@ impl fmt::Display for Hold {
                 f,
                 "keepLive: container {container} has no live value of {variable} to keep; give it one, or take the line out"
             ),
+            Hold::WaitsFor { service, id: Some(id) } if service.is_shared() => {
+                write!(f, "environment.yaml makes the {id}: it comes first")
+            }
             Hold::WaitsFor { service, id: Some(id) } => write!(f, "{service} makes the {id}: it comes first"),
             Hold::WaitsFor { service, id: None } => write!(f, "dependsOn: waits until {service} is live"),
             Hold::Immutable { id, fields } => write!(
@@ -372,6 +375,13 @@ pub enum Note {
         /// How it touches it.
         why: String,
     },
+    /// A rule goes over to a target group when its tasks are there.
+    Staged {
+        /// The rule or listener.
+        id: ResourceId,
+        /// The group.
+        group: ResourceId,
+    },
     /// A thing is made anew beside the old one, since a setting cannot be changed.
     Replacing {
         /// What.
@@ -400,6 +410,10 @@ impl fmt::Display for Note {
                 write!(f, "drift of {} is shown, not corrected (sync.drift)", section.name())
             }
             Note::Foreign { what, why } => write!(f, "{what}: {why}; it is left alone"),
+            Note::Staged { id, group } => write!(
+                f,
+                "{id} goes over to {group} when its tasks are there: until then the traffic stays where it is"
+            ),
             Note::Replacing { id, fields, phase } => {
                 write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
             }

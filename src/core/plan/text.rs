@@ -163,7 +163,9 @@ impl ServicePlan {
         for note in &self.notes {
             writeln!(out, "  note: {note}")?;
         }
+        let creates = self.steps.iter().any(|step| step.effect == Effect::Create);
         let effect = match self.effect() {
+            _ if creates => "a new service starts its tasks",
             Effect::RollingRestart | Effect::ForcedRestart => {
                 "tasks are replaced, as the deployment configuration says"
             }

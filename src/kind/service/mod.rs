@@ -5,8 +5,8 @@ mod comparable;
 use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_namespace};
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
-use super::replace;
 use super::settle::laid_over;
+use super::{replace, shift};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Section, Workload};
 use crate::core::diff::{Change, Differences, Managed, diff};
@@ -253,7 +253,8 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
     if !fields.is_empty() {
         planner.hold(Hold::Replacement { fields });
     }
-    let controller = controller(planner);
+    let live = planner.inputs.snapshot.live(&planner.service_resource());
+    let controller = live.map_or("ECS", |live| shift::controller(live)).to_owned();
     if controller != "ECS" {
         let mut fields: Vec<String> = changed.iter().filter_map(|(c, _)| c.path.top()).map(str::to_owned).collect();
         fields.extend(moves.then(|| "taskDefinition".to_owned()));
@@ -275,13 +276,6 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
         planner.hold(Hold::RolloutInProgress { deployment });
     }
     planner.plan.holds.len() > holds
-}
-
-/// The live deployment controller; left out in some answers, where it is ECS.
-fn controller(planner: &Planner<'_>) -> String {
-    let live = planner.inputs.snapshot.live(&planner.service_resource());
-    let kind = live.and_then(|live| live.document.pointer("/deploymentController/type")?.as_str());
-    kind.unwrap_or("ECS").to_owned()
 }
 
 /// Only the fields that differ, each in full: UpdateService merges at the top, and inside a block what it replaces and
@@ -374,7 +368,7 @@ pub fn mark(planner: &mut Planner<'_>) {
         _ => return,
     }
     // What is on hold, or between two groups, is not applied yet.
-    if !planner.plan.holds.is_empty() || planner.moving.values().any(|moving| moving.attaching) {
+    if !planner.plan.holds.is_empty() || !planner.moving.is_empty() {
         return;
     }
     let path = crate::core::diff::Path::section(SECTION);
