@@ -2,10 +2,10 @@
 
 use super::{example, finished};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -178,6 +178,18 @@ impl Account {
         // HOME is where its virtual environment is found; the account's variables keep it from everything else of it.
         let output = finished(command.args(arguments).args(["--output", "json"]).envs(&self.env)).assert_status(0);
         serde_json::from_str(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// The same for many commands, one after the other in one process, which takes a fraction of the time.
+    #[track_caller]
+    pub fn aws_all(&self, commands: &[Vec<String>]) -> Vec<Value> {
+        let mut command = Command::new(&self.env["DRIFTLESS_EMULATOR_AWS"]);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(json!(commands).to_string().as_bytes()).unwrap();
+        file.rewind().unwrap();
+        let output = command.arg("--many").envs(&self.env).stdin(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 }
 
