@@ -160,7 +160,7 @@ fn drift_that_is_only_to_be_reported_is_shown_and_never_written() {
     for service in ["prod-api", "prod-app"] {
         stage.change(service, json!({ "healthCheckGracePeriodSeconds": 17 }));
     }
-    let status = stage.daemon.wait("both are drifted", |status| status.all("drifted"));
+    let status = stage.daemon.wait("both are drifted", |status| status.all_services("drifted"));
     for (service, why) in [("prod-api", "sync.drift is report"), ("prod-app", "sync.mode is detect")] {
         let reason = status.service(service)["reason"].as_str().unwrap();
         assert!(reason.starts_with(why), "{service}: {reason}");
@@ -169,6 +169,6 @@ fn drift_that_is_only_to_be_reported_is_shown_and_never_written() {
     }
     assert_quiet(&stage.account, &stage.daemon, 10);
     assert_eq!(stage.account.writes().len(), before);
-    assert!(stage.daemon.status().all("drifted"));
+    assert!(stage.daemon.status().all_services("drifted"));
     stage.daemon.stop();
 }

@@ -73,6 +73,12 @@ impl Status {
         !self.services().is_empty() && self.services().iter().all(|service| service["state"] == state)
     }
 
+    /// Whether there are ECS services, and all are in this state, whatever they share is in.
+    pub fn all_services(&self, state: &str) -> bool {
+        let mut services = self.services().iter().filter(|service| service["shared"] == false).peekable();
+        services.peek().is_some() && services.all(|service| service["state"] == state)
+    }
+
     /// Whether all are live on this commit.
     pub fn all_live_on(&self, commit: &str) -> bool {
         self.all("live") && self.services().iter().all(|service| service["commit"]["revision"] == commit)
