@@ -67,14 +67,15 @@ fn snapshot(reading: &Reading) -> Snapshot {
     let mut snapshot = Snapshot::new(Timestamp::UNIX_EPOCH);
     let present = |live: Live| Observed::Present(Arc::new(live));
     for (n, declared) in reading.desired.iter().flat_map(|desired| desired.services.values()).enumerate() {
-        let revision = format!("{ACCOUNT}:task-definition/{}:7", declared.family);
-        let mut document = declared.task_definition.to_value();
+        let Some(workload) = &declared.workload else { continue };
+        let revision = format!("{ACCOUNT}:task-definition/{}:7", workload.family);
+        let mut document = workload.task_definition.to_value();
         document["taskDefinitionArn"] = json!(revision);
         document["status"] = json!("ACTIVE");
         let definition = wire::decode(&document).unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let id = ResourceId::new(Kind::TaskDefinitionRevision, revision.as_str());
         snapshot.set(id, present(live::task_definition(&definition, &[])));
-        let mut service = declared.service.to_value();
+        let mut service = workload.service.to_value();
         let rest = json!({
             "serviceArn": format!("{ACCOUNT}:service/prod/{}", declared.name), "serviceName": declared.name.as_str(),
             "clusterArn": format!("{ACCOUNT}:cluster/prod"), "status": "ACTIVE", "runningCount": 2, "pendingCount": 0,
@@ -88,7 +89,7 @@ fn snapshot(reading: &Reading) -> Snapshot {
         let service = wire::decode(&service).unwrap_or_else(|wrong| panic!("{wrong:?}"));
         snapshot.set(ResourceId::new(Kind::Service, declared.name.as_str()), present(live::service(&service)));
         let family = Live { facts: Facts::Family(vec![Arn::new(revision)]), ..Live::default() };
-        snapshot.set(ResourceId::new(Kind::TaskDefinitionFamily, declared.family.as_str()), present(family));
+        snapshot.set(ResourceId::new(Kind::TaskDefinitionFamily, workload.family.as_str()), present(family));
     }
     snapshot
 }

@@ -123,6 +123,9 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
         Call::PutRetentionPolicy => {
             send!(logs.put_retention_policy, logs::put_retention_policy::PutRetentionPolicyInput)
         }
+        Call::DeleteRetentionPolicy => {
+            send!(logs.delete_retention_policy, logs::delete_retention_policy::DeleteRetentionPolicyInput)
+        }
         Call::AssociateKmsKey => send!(logs.associate_kms_key, logs::associate_kms_key::AssociateKmsKeyInput),
         Call::TagLogs => send!(logs.tag_resource, logs::tag_resource::TagResourceInput),
     })

@@ -36,6 +36,13 @@ pub struct Options {
     /// How long the rollouts are followed
     #[arg(long, default_value = "20m", value_name = "DURATION", value_parser = limit)]
     timeout: Duration,
+    /// Delete this service, which left git, with what was made for it; nothing else is applied. Needs --repo, and
+    /// sync.prune: true in the service's last declaration
+    #[arg(long, value_name = "NAME", requires = "repo", conflicts_with = "services")]
+    prune: Option<String>,
+    /// With --prune: that more services than a tenth left git with this commit (its whole id) is meant
+    #[arg(long, value_name = "COMMIT", requires = "prune")]
+    acknowledge: Option<String>,
 }
 
 fn limit(text: &str) -> Result<Duration, String> {
@@ -67,6 +74,9 @@ struct Apply {
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let loaded = load(&options.place).await?;
     loaded.print_problems();
+    if let Some(name) = &options.prune {
+        return super::prune::run(&loaded, name, options.acknowledge.as_deref()).await;
+    }
     let scope = loaded.desired()?.environment.scope.clone();
     let observer = connect(&scope).await?;
     let services = loaded.services(&options.place.services)?;
@@ -134,9 +144,7 @@ impl Apply {
         if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
-        let waits =
-            |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
-        match plan.holds.iter().find(|hold| !waits(hold)) {
+        match plan.holds.iter().find(|hold| !hold.passes()) {
             Some(Hold::Unreadable { .. }) if self.may_retry(&name) => return Progress::Open,
             Some(hold) => return Progress::Held(hold.to_string()),
             None if !plan.holds.is_empty() => {
@@ -256,6 +264,6 @@ impl Apply {
     }
 }
 
-fn stamp() -> String {
+pub(super) fn stamp() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

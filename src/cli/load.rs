@@ -22,6 +22,8 @@ pub struct Loaded {
     pub reading: Reading,
     /// The commit, where there is one.
     pub commit: Option<Commit>,
+    /// The mirror that a commit of a repository was read from.
+    pub mirror: Option<std::path::PathBuf>,
     /// The texts of the files that problems are in, for showing the lines.
     texts: BTreeMap<RepoPath, Arc<str>>,
 }
@@ -104,7 +106,8 @@ fn blocking(place: &Where) -> anyhow::Result<Loaded> {
             let tip = git::fetch(&source, &state, FETCH_LIMIT)?;
             let commit = git::commit_info(&tip.mirror, &tip.revision, tip.branch.as_deref())?;
             let files = git::CommitFiles::open(&tip.mirror, &tip.revision)?;
-            Ok(read(&files, &root, Some(commit), &shapes, &env))
+            let loaded = read(&files, &root, Some(commit), &shapes, &env);
+            Ok(Loaded { mirror: Some(tip.mirror), ..loaded })
         }
     }
 }
@@ -128,5 +131,5 @@ fn read(
     let places = reading.problems.iter().flat_map(|p| p.place.iter().chain(p.related.iter().map(|(place, _)| place)));
     let named: BTreeSet<RepoPath> = places.map(|place| place.file.clone()).collect();
     let texts = named.into_iter().filter_map(|path| Some((path.clone(), files.read(&path).ok()??))).collect();
-    Loaded { reading, commit, texts }
+    Loaded { reading, commit, mirror: None, texts }
 }

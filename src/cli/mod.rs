@@ -4,6 +4,7 @@ mod apply;
 mod healthcheck;
 mod load;
 mod plan;
+mod prune;
 mod render;
 mod run;
 mod validate;

@@ -2,8 +2,10 @@
 
 use super::load::load;
 use super::{Exit, Output, Where};
+use crate::core::desired::Desired;
 use clap::Args;
 use serde_json::json;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -19,7 +21,8 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let reading = &loaded.reading;
     let errors = reading.problems.iter().filter(|problem| problem.is_error()).count();
     let warnings = reading.problems.len() - errors;
-    let services = reading.desired.as_ref().map_or(0, |desired| desired.services.len());
+    let ecs = |desired: &Arc<Desired>| desired.services.keys().filter(|name| !name.is_shared()).count();
+    let services = reading.desired.as_ref().map_or(0, ecs);
     match options.output {
         Output::Json => {
             let document = json!({

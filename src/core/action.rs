@@ -100,6 +100,8 @@ calls! {
     CreateLogGroup = "logs" "CreateLogGroup", "create";
     /// Events that are older go.
     PutRetentionPolicy = "logs" "PutRetentionPolicy", "set the retention of";
+    /// Events never expire again.
+    DeleteRetentionPolicy = "logs" "DeleteRetentionPolicy", "take away the retention of";
     /// Data from now on is encrypted with this key.
     AssociateKmsKey = "logs" "AssociateKmsKey", "set the key of";
     /// These tags are set, others stay.
@@ -212,7 +214,7 @@ impl Action {
     }
 }
 
-/// As a person would say it: "create target group prod-api".
+/// As a person would say it: "create target group prod-api: HTTP 8080, ip".
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { call, target, input: _ } = self;
@@ -224,23 +226,109 @@ impl fmt::Display for Action {
             _ => target.to_string(),
         };
         write!(f, "{} {name}", call.words())?;
-        match call {
-            _ if self.is_tag() => write!(f, ": {}", self.tag_keys().join(", ")),
-            Call::UpdateService
-            | Call::ModifyTargetGroup
-            | Call::ModifyListener
-            | Call::ModifyRule
-            | Call::RegisterScalableTarget
-            | Call::UpdateDiscoveryService => {
-                let fields = self.fields();
-                let fields = fields.iter().map(|field| super::shape::lower_first(field));
-                write!(f, ": {}", fields.collect::<Vec<_>>().join(", "))
+        let facts = self.facts();
+        if facts.is_empty() { Ok(()) } else { write!(f, ": {}", facts.join(", ")) }
+    }
+}
+
+impl Action {
+    /// What of the input people want to know first. Inputs may hold secrets: only fields that cannot are read.
+    fn facts(&self) -> Vec<String> {
+        let document = &self.input.document;
+        let shown = |field: &str| match document.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let all = |fields: &[&str]| -> Vec<String> { fields.iter().filter_map(|field| shown(field)).collect() };
+        match self.call {
+            _ if self.is_tag() => self.tag_keys(),
+            Call::UpdateService | Call::ModifyTargetGroup | Call::ModifyListener | Call::ModifyRule => {
+                self.fields().iter().map(|field| super::shape::lower_first(field)).collect()
             }
             Call::ModifyTargetGroupAttributes | Call::ModifyLoadBalancerAttributes | Call::ModifyListenerAttributes => {
-                f.write_str(": attributes")
+                elements(document, "Attributes")
+                    .filter_map(|pair| Some(pair.get("Key")?.as_str()?.to_owned()))
+                    .collect()
             }
-            _ => Ok(()),
+            Call::CreateTargetGroup => {
+                // A replacement has a name of its own.
+                let other = shown("Name").filter(|name| **name != *self.target.name).map(|name| format!("as {name}"));
+                other.into_iter().chain(all(&["Protocol", "Port", "TargetType"])).collect()
+            }
+            Call::CreateListener => all(&["Protocol", "SslPolicy"]),
+            Call::CreateRule => {
+                let priority = shown("Priority").map(|priority| format!("priority {priority}"));
+                priority.into_iter().chain(elements(document, "Conditions").filter_map(condition)).collect()
+            }
+            Call::SetRulePriorities => {
+                let pair = |pair: &Value| {
+                    let rule = Arn::from(pair.get("RuleArn")?.as_str()?);
+                    Some(format!("{} to {}", rule.short(), pair.get("Priority")?))
+                };
+                elements(document, "RulePriorities").filter_map(pair).collect()
+            }
+            Call::RegisterScalableTarget => {
+                let mut facts: Vec<String> = all(&["MinCapacity", "MaxCapacity"]);
+                if let [min, max] = facts.as_slice() {
+                    facts = vec![format!("{min} to {max} tasks")];
+                }
+                let suspended = document.get("SuspendedState").map(|_| "suspendedState".to_owned());
+                facts.into_iter().chain(suspended).collect()
+            }
+            Call::PutScalingPolicy => all(&["PolicyType"]),
+            Call::PutMetricAlarm => {
+                let watched = all(&["MetricName", "ComparisonOperator", "Threshold"]);
+                if watched.is_empty() { Vec::new() } else { vec![watched.join(" ")] }
+            }
+            Call::PutScheduledAction => {
+                all(&["Schedule", "Timezone"]).into_iter().map(|text| text.trim().to_owned()).collect()
+            }
+            Call::UpdateDiscoveryService => {
+                let service = document.get("Service").and_then(Value::as_object).into_iter().flatten();
+                service.map(|(field, _)| super::shape::lower_first(field)).collect()
+            }
+            Call::PutRetentionPolicy => {
+                shown("retentionInDays").map(|days| format!("{days} days")).into_iter().collect()
+            }
+            Call::AssociateKmsKey => all(&["kmsKeyId"]),
+            Call::RegisterTaskDefinition
+            | Call::CreateService
+            | Call::TagEcs
+            | Call::DeleteService
+            | Call::DeleteTargetGroup
+            | Call::AddListenerCertificates
+            | Call::DeleteRule
+            | Call::TagElb
+            | Call::DeregisterScalableTarget
+            | Call::TagScaling
+            | Call::DeleteAlarms
+            | Call::TagAlarm
+            | Call::CreateDiscoveryService
+            | Call::DeleteDiscoveryService
+            | Call::TagDiscovery
+            | Call::CreateLogGroup
+            | Call::DeleteRetentionPolicy
+            | Call::TagLogs => Vec::new(),
         }
+    }
+}
+
+fn elements<'d>(document: &'d Value, field: &str) -> impl Iterator<Item = &'d Value> {
+    document.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The hosts or paths of a condition. Headers and query strings are named only: some hold a password.
+fn condition(condition: &Value) -> Option<String> {
+    let field = condition.get("Field").and_then(Value::as_str);
+    let values = ["/HostHeaderConfig/Values", "/PathPatternConfig/Values", "/Values"];
+    let open = matches!(field, Some("host-header" | "path-pattern"));
+    let values = values.iter().filter_map(|at| condition.pointer(at)?.as_array()).flatten().filter_map(Value::as_str);
+    let values: Vec<&str> = values.filter(|_| open).collect();
+    match (field, values.as_slice()) {
+        (Some(field), []) => Some(field.to_owned()),
+        (Some(field), values) => Some(format!("{field} {}", values.join(" or "))),
+        (None, _) => None,
     }
 }
 

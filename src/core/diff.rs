@@ -1,12 +1,13 @@
 //! What differs between two normalised documents of one shape. Secrets are masked here, so that no printer can leak one.
 
+use super::id::Arn;
 use super::normal::{canonical, key};
 use super::secret::{holds_secret, is_secret_name};
 use super::shape::{Order, Shape, lower_first};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// One difference: what must change in AWS so that it agrees with git.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,7 +74,7 @@ impl Path {
     /// path or leads to it. Keys are written with a dot or in brackets, and AWS's names in either case of the first letter.
     pub fn is_below(&self, other: &str) -> bool {
         let plain = |text: &str| text.replace('[', ".").replace(']', "").to_ascii_lowercase();
-        let text = plain(&self.to_string());
+        let text = plain(&self.text(|key| key));
         text.strip_prefix(plain(other).as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
@@ -100,16 +101,24 @@ impl Path {
     }
 }
 
+impl Path {
+    fn text(&self, shown: impl Fn(&str) -> &str) -> String {
+        let mut text = String::new();
+        for (index, step) in self.0.iter().enumerate() {
+            let _ = match step {
+                Step::Field(name) if index == 0 => text.write_str(name),
+                Step::Field(name) => write!(text, ".{}", lower_first(name)),
+                Step::Key(key) => write!(text, "[{}]", shown(key)),
+            };
+        }
+        text
+    }
+}
+
+/// For people: of an ARN what follows account and region, which are the environment's.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Field(name) if index == 0 => f.write_str(name)?,
-                Step::Field(name) => write!(f, ".{}", lower_first(name))?,
-                Step::Key(key) => write!(f, "[{key}]")?,
-            }
-        }
-        Ok(())
+        f.write_str(&self.text(|key| key.splitn(6, ':').nth(5).filter(|_| Arn::is_arn(key)).unwrap_or(key)))
     }
 }
 

@@ -218,6 +218,8 @@ kinds! {
     LoadBalancer = "load balancer",
     /// The attributes of a load balancer, by its name.
     LoadBalancerAttributes = "attributes of load balancer",
+    /// All listeners of a load balancer, by its ARN.
+    Listeners = "listeners of load balancer",
     /// A listener, by `LOAD-BALANCER:PORT`.
     Listener = "listener",
     /// The attributes of a listener, by `LOAD-BALANCER:PORT`.

@@ -53,8 +53,8 @@ pub fn holds_secret(value: &Value) -> bool {
 }
 
 fn is_secret_text(text: &str) -> bool {
-    // ARNs, image digests and paths are long, and no secrets.
-    if text.starts_with("arn:") {
+    // ARNs and the names of AWS's own TLS policies are long, and no secrets.
+    if text.starts_with("arn:") || text.starts_with("ELBSecurityPolicy-") {
         return false;
     }
     let credentials_in_url = text.split_once("://").is_some_and(|(_, rest)| {
@@ -106,6 +106,7 @@ mod tests {
             ("620197346831.dkr.ecr.us-east-1.amazonaws.com/convergence-prod-api:2.1.0", false),
             ("arn:aws:secretsmanager:us-east-1:620197346831:secret:prod/database-url-AbCdEf", false),
             ("sha256:9c41aa", false),
+            ("ELBSecurityPolicy-TLS13-1-2-2021-06", false),
             ("info", false),
         ] {
             assert_eq!(holds_secret(&Value::from(text)), is, "{text}");

@@ -150,7 +150,7 @@ impl ServiceStatus {
             _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
             (_, Cause::Drift) => State::Drifted,
-            (_, Cause::Deploy | Cause::Create) => State::Pending,
+            (_, Cause::Deploy | Cause::Create | Cause::Remove) => State::Pending,
             (_, Cause::Blocked) => State::Pending,
             (_, Cause::InSync) if !plan.holds.is_empty() || self.broken => State::Pending,
             (Rollout::InProgress { .. }, Cause::InSync) => State::Deploying,
@@ -235,7 +235,7 @@ impl ServiceStatus {
             Some(Cause::InSync) if self.broken => Sync::Pending,
             Some(Cause::InSync) => Sync::InSync,
             Some(Cause::Drift) => Sync::Drifted,
-            Some(Cause::Deploy | Cause::Create | Cause::Blocked) => Sync::Pending,
+            Some(Cause::Deploy | Cause::Create | Cause::Remove | Cause::Blocked) => Sync::Pending,
         }
     }
 

@@ -5,9 +5,8 @@ use crate::aws::pace::Priority;
 use crate::core::desired::Desired;
 use crate::core::id::{ResourceId, Revision, ServiceName};
 use crate::core::observed::Snapshot;
-use crate::core::plan::{Inputs, Memory, Planned, Policy, ServicePlan, plan};
+use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::shape::Shapes;
-use crate::kind::KINDS;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +28,8 @@ pub struct Task<'t> {
     pub policy: Policy,
     /// How urgent the reading is.
     pub priority: Priority,
+    /// What is planned of each: [`crate::kind::KINDS`] to bring it up, [`crate::kind::removal::REMOVAL`] to take it away.
+    pub kinds: &'static [KindSpec],
 }
 
 /// What came of planning one service.
@@ -90,7 +91,7 @@ fn plan_one(
         shapes,
         policy: task.policy,
         memory: &task.memory,
-        kinds: KINDS,
+        kinds: task.kinds,
         now: Timestamp::now(),
     };
     let only = BTreeSet::from([name.clone()]);

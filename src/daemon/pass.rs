@@ -151,7 +151,7 @@ async fn note_failures(
         let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
         let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
         let Some(action) = plan.zip(live).and_then(|(plan, live)| plan.mark_failed(live)) else { continue };
-        if let Err(error) = apply(&observer.clients, &action, serde_json::Value::Null, Priority::Commit).await {
+        if let Err(error) = apply(&observer.clients, &action, action.input.document.clone(), Priority::Commit).await {
             tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
         }
     }
@@ -188,6 +188,7 @@ impl Pass {
             memory,
             policy: Policy { asked: false },
             priority: Priority::Drift,
+            kinds: crate::kind::KINDS,
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
@@ -324,8 +325,7 @@ fn quiet(state: Option<&Rollout>) -> Next {
 
 /// What holds a plan decides when it is worth looking again.
 fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
-    let passing = |hold: &Hold| matches!(hold, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. });
-    let soon = plan.holds.iter().any(passing);
+    let soon = plan.holds.iter().any(Hold::passes);
     match (soon, state) {
         (true, _) | (_, Some(Rollout::InProgress { .. })) => Next::After(DURING_ROLLOUT),
         (false, _) => Next::Interval,

@@ -45,6 +45,7 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
     let Some(mut input) = complete(planner, resource) else { return };
     match planner.look(&resource.id) {
         Look::Later => {}
+        Look::Absent if !settle::may_create(planner, Section::Scaling, resource) => {}
         Look::Absent => {
             settle::owned(planner, &mut input.document);
             let against = settle::against(planner, &resource.id);
@@ -65,11 +66,12 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &L
     if !found.is_empty() && planner.may_write(Section::Scaling) {
         // "When you update an existing alarm, the update completely overwrites the previous configuration"
         // (PutMetricAlarm), and of several ways to say what is watched only git's may be left.
-        let mut base = settle::without(&live.document, &OTHER_METRICS);
+        let mut base = live.document.clone();
         if let Value::Object(map) = &mut base {
-            map.retain(|field, _| shape.field(field).is_some());
+            let others = |field: &str| OTHER_METRICS.contains(&field) && written.get(field).is_none();
+            map.retain(|name, _| shape.field(name).is_some() && !others(name));
         }
-        let document = settle::without(&settle::laid_over(&base, &written), &["Tags"]);
+        let document = settle::without(&settle::over(planner, &resource.path, shape, &base, &written), &["Tags"]);
         settle::update(planner, Call::PutMetricAlarm, &resource.id, document, late);
     }
     settle::tag(planner, Section::Scaling, &resource.path, &resource.id, live.arn.as_ref(), &written);

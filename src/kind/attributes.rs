@@ -5,7 +5,7 @@ use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Resource, Section};
 use crate::core::diff::change;
 use crate::core::id::{Kind, ResourceId};
-use crate::core::plan::{Look, Note, Output, Planner};
+use crate::core::plan::{Look, Output, Planner};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -41,27 +41,33 @@ pub(super) fn plan(planner: &mut Planner<'_>, resource: &Resource, spec: &Spec) 
         Some(Output::Made(_)) => (BTreeMap::new(), None),
         None => return,
     };
-    let differ = declared.iter().filter(|(key, value)| live.get(*key) != Some(*value));
-    let differ =
-        differ.map(|(key, value)| change(path.key(key.as_str()), live.get(key).map(String::as_str), Some(value)));
-    let differ: Vec<_> = differ.collect();
-    planner.plan.same += declared.len() - differ.len();
-    if arn.is_some() {
-        undeclared(planner, &path, &declared, &live, spec);
+    // Value by key: what is wanted.
+    let mut wanted: BTreeMap<&str, &str> =
+        declared.iter().filter(|(key, value)| live.get(*key) != Some(*value)).map(|(k, v)| (&**k, &**v)).collect();
+    planner.plan.same += declared.len() - wanted.len();
+    for (key, value) in live.iter().filter(|(key, _)| arn.is_some() && !declared.contains_key(*key)) {
+        match (spec.default)(key).filter(|default| default != value) {
+            // A strict service has what nobody declares as AWS fills it in.
+            Some(default) if planner.declared.sync.strict => {
+                wanted.insert(key, default);
+            }
+            Some(_) => planner.not_in_git(change(path.key(key.as_str()), Some(value), None)),
+            None => {}
+        }
     }
-    let wanted: Vec<_> = match arn {
-        Some(_) => planner.change(differ, |_| Effect::NoRestart).into_iter().map(|(change, _)| change).collect(),
-        // With the thing itself: that it is made says it all.
-        None => differ,
-    };
+    // With the thing itself: that it is made says it all.
+    if arn.is_some() {
+        let differ = wanted
+            .iter()
+            .map(|(key, value)| change(path.key(*key), live.get(*key).map(String::as_str), Some(value)))
+            .collect();
+        let found = planner.change(differ, |_| Effect::NoRestart);
+        wanted.retain(|key, _| found.iter().any(|(change, _)| change.path == path.key(*key)));
+    }
     if wanted.is_empty() || !planner.may_write(spec.section) {
         return;
     }
-    let wanted: Vec<Value> = declared
-        .iter()
-        .filter(|(key, _)| wanted.iter().any(|change| change.path == path.key(key.as_str())))
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
+    let wanted: Vec<Value> = wanted.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     let late = match &arn {
         Some(_) => Vec::new(),
         None => vec![(format!("/{}", spec.arn), resource.id.clone())],
@@ -75,21 +81,6 @@ pub(super) fn plan(planner: &mut Planner<'_>, resource: &Resource, spec: &Spec) 
 
 fn read_name(planner: &Planner<'_>, resource: &Resource) -> String {
     planner.names.get(&resource.id).cloned().unwrap_or_else(|| resource.id.name.to_string())
-}
-
-fn undeclared(
-    planner: &mut Planner<'_>,
-    path: &crate::core::diff::Path,
-    declared: &BTreeMap<String, String>,
-    live: &BTreeMap<String, String>,
-    spec: &Spec,
-) {
-    for (key, value) in live.iter().filter(|(key, _)| !declared.contains_key(*key)) {
-        let default = (spec.default)(key);
-        if default.is_some_and(|default| default != value) {
-            planner.note(Note::NotInGit { change: change(path.key(key.as_str()), Some(value), None) });
-        }
-    }
 }
 
 /// The strings of a mapping.

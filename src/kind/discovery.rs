@@ -35,6 +35,12 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     if let Some(Value::Object(dns)) = normal.get_mut("DnsConfig") {
         dns.remove("NamespaceId");
     }
+    // "If you don't specify a value for ResourcePath, the default value is /" (HealthCheckConfig); a TCP check has none.
+    if let Some(Value::Object(check)) = normal.get_mut("HealthCheckConfig")
+        && check.get("Type") != Some(&json!("TCP"))
+    {
+        check.entry("ResourcePath").or_insert(json!("/"));
+    }
     normal
 }
 
@@ -49,6 +55,7 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
     let Some(input) = complete(planner, resource) else { return };
     match planner.look(&resource.id) {
         Look::Later => {}
+        Look::Absent if !settle::may_create(planner, Section::Discovery, resource) => {}
         Look::Absent => create(planner, resource, input),
         Look::Present(live) => update(planner, resource, &input.document, &live),
     }
@@ -95,7 +102,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
             let records = document.pointer("/DnsConfig/DnsRecords").and_then(Value::as_array);
             records.into_iter().flatten().filter_map(|record| record.get("Type").cloned()).collect()
         };
-        let routing = |document: &Value| document.pointer("/DnsConfig/RoutingPolicy").cloned();
+        // Where git leaves it out it is as it is.
+        let routed = declared.pointer("/DnsConfig/RoutingPolicy").is_some();
+        let routing = |document: &Value| document.pointer("/DnsConfig/RoutingPolicy").filter(|_| routed).cloned();
         let mut fixed = fields(&resource.path, &found);
         let same_records = kinds(&desired) == kinds(&now) && routing(&desired) == routing(&now);
         fixed.retain(|field| match *field {
@@ -105,7 +114,8 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
             _ => true,
         });
         if !immutable(planner, &resource.id, &fixed.clone(), &fixed) && planner.may_write(Section::Discovery) {
-            let document = json!({ "Id": live.document.get("Id"), "Service": service_change(&desired, &now) });
+            let document =
+                json!({ "Id": live.document.get("Id"), "Service": service_change(planner, resource, &declared, &now) });
             settle::update(planner, Call::UpdateDiscoveryService, &resource.id, document, Vec::new());
         }
     }
@@ -113,8 +123,9 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
 }
 
 /// All of it: "if you omit any existing DnsRecords or HealthCheckConfig, they are deleted" (UpdateService).
-fn service_change(desired: &Value, live: &Value) -> Value {
-    let whole = settle::laid_over(live, desired);
+fn service_change(planner: &Planner<'_>, resource: &Resource, declared: &Value, live: &Value) -> Value {
+    let shape = planner.inputs.shapes.discovery_service;
+    let whole = settle::over(planner, &resource.path, shape, live, declared);
     let mut change = settle::only(&whole, &["Description", "HealthCheckConfig"]);
     if let Some(records) = whole.pointer("/DnsConfig/DnsRecords") {
         change.insert("DnsConfig".into(), json!({ "DnsRecords": records }));

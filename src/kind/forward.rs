@@ -4,6 +4,7 @@
 //! the ALB guide ("Listener rules", "Rule condition types"), and recorded answers of DescribeRules and DescribeListeners.
 
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Actions in their one form.
 pub fn actions(document: &mut Value, field: &str) {
@@ -78,6 +79,17 @@ fn forward(action: &mut Map<String, Value>) {
     }
 }
 
+/// An action for OIDC without a secret keeps the one that it has: "you can omit the client secret if you set
+/// UseExistingClientSecret to true" (AuthenticateOidcActionConfig; for changes only).
+pub fn keep_client_secrets(document: &mut Value, field: &str) {
+    let actions = document.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten();
+    for config in actions.filter_map(|action| action.get_mut("AuthenticateOidcConfig")?.as_object_mut()) {
+        if !config.contains_key("ClientSecret") {
+            config.insert("UseExistingClientSecret".into(), json!(true));
+        }
+    }
+}
+
 /// The ARNs that actions forward to.
 pub fn groups(document: &Value, field: &str) -> Vec<String> {
     let actions = document.get(field).and_then(Value::as_array).into_iter().flatten();
@@ -93,14 +105,44 @@ pub fn groups(document: &Value, field: &str) -> Vec<String> {
     groups
 }
 
-/// The weights and the spelling of forward actions taken away: what is left is ours while ECS shifts traffic by them.
-pub fn without_weights(document: &mut Value, field: &str) {
+/// The weight of each group that actions forward to: of one group it means nothing, it gets all.
+pub fn weights(document: &Value, field: &str) -> BTreeMap<String, i64> {
+    let mut weights = BTreeMap::new();
+    for action in document.get(field).and_then(Value::as_array).into_iter().flatten() {
+        let arn = |group: &Value| group.get("TargetGroupArn").and_then(Value::as_str).map(str::to_owned);
+        match action.pointer("/ForwardConfig/TargetGroups").and_then(Value::as_array).map(Vec::as_slice) {
+            None | Some([]) => weights.extend(arn(action).map(|arn| (arn, 1))),
+            Some([only]) => weights.extend(arn(only).map(|arn| (arn, 1))),
+            Some(several) => {
+                let weight = |group: &Value| group.get("Weight").and_then(Value::as_i64).unwrap_or(1);
+                weights.extend(several.iter().filter_map(|group| Some((arn(group)?, weight(group)))));
+            }
+        }
+    }
+    weights
+}
+
+/// Actions, in their one form, without the groups that they forward to.
+pub fn without_groups(document: &mut Value, field: &str) {
     let actions = document.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten();
-    for action in actions {
-        let groups = action.pointer_mut("/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
-        groups.into_iter().flatten().filter_map(Value::as_object_mut).for_each(|group| {
-            group.remove("Weight");
-        });
+    for config in actions.filter_map(|action| action.get_mut("ForwardConfig").and_then(Value::as_object_mut)) {
+        config.remove("TargetGroups");
+    }
+}
+
+/// The groups that `live` forwards to in the place of those that are written.
+pub fn keep_groups(written: &mut Value, live: &Value, field: &str) {
+    let groups: Vec<Value> = weights(live, field)
+        .into_iter()
+        .map(|(arn, weight)| json!({ "TargetGroupArn": arn, "Weight": weight }))
+        .collect();
+    let actions = written.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten();
+    let is_forward = |action: &&mut Map<String, Value>| action.get("Type") == Some(&json!("forward"));
+    for action in actions.filter_map(Value::as_object_mut).filter(is_forward).filter(|_| !groups.is_empty()) {
+        action.remove("TargetGroupArn");
+        if let Value::Object(config) = action.entry("ForwardConfig").or_insert_with(|| json!({})) {
+            config.insert("TargetGroups".into(), groups.clone().into());
+        }
     }
 }
 

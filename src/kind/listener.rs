@@ -2,7 +2,8 @@
 //! made elsewhere.
 
 use super::settle::{self, against, complete, fields, late_in};
-use super::{attributes, forward};
+use super::shift::{self, Shift};
+use super::{attributes, forward, replace};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Resource, Section};
 use crate::core::diff::change;
@@ -85,16 +86,42 @@ const LISTENER: attributes::Spec = attributes::Spec {
 };
 
 fn one(planner: &mut Planner<'_>, resource: &Resource) {
-    let Some(input) = complete(planner, resource) else { return };
-    let certificates = additional(&input.document);
-    match planner.look(&resource.id) {
+    let live = match planner.look(&resource.id) {
         Look::Later => return,
-        Look::Absent => create(planner, resource, input),
-        Look::Present(live) => update(planner, resource, &input, &live),
+        Look::Absent => None,
+        Look::Present(live) => Some(live),
+    };
+    let shifted = match &live {
+        Some(live) => shift::shift(planner, &resource.id, &resource.input, live),
+        None => Some(None),
+    };
+    let Some(shifted) = shifted else { return };
+    let input = match shifted {
+        Some(_) => complete(planner, resource),
+        None => staged(planner, resource, live.as_deref()),
+    };
+    let Some(input) = input else { return };
+    let certificates = additional(&input.document);
+    match live {
+        None if !settle::may_create(planner, Section::LoadBalancers, resource) => return,
+        None => create(planner, resource, input),
+        Some(live) => update(planner, resource, input, &live, shifted),
     }
     add_certificates(planner, resource, &certificates);
     attributes::plan(planner, resource, &LISTENER);
 }
+
+/// The listener's input, in which a group whose tasks are not there yet waits behind what is live.
+fn staged(planner: &mut Planner<'_>, resource: &Resource, live: Option<&Live>) -> Option<Input> {
+    let (input, waiting) = replace::staged(planner, &resource.input, FORWARDS, live)?;
+    for group in waiting {
+        planner.note(Note::Staged { id: resource.id.clone(), group });
+    }
+    complete(planner, &Resource { input, ..resource.clone() })
+}
+
+/// The field with the default rule's actions.
+const FORWARDS: &str = "DefaultActions";
 
 /// The certificates behind the first one, which is the default.
 fn additional(document: &Value) -> Vec<String> {
@@ -115,28 +142,44 @@ fn create(planner: &mut Planner<'_>, resource: &Resource, mut input: Input) {
     planner.make(Action { call: Call::CreateListener, target: resource.id.clone(), input }, Effect::NoRestart, against);
 }
 
-fn update(planner: &mut Planner<'_>, resource: &Resource, input: &Input, live: &Live) {
+fn update(planner: &mut Planner<'_>, resource: &Resource, input: Input, live: &Live, shifted: Option<Shift>) {
     planner.exists(&resource.id, live);
     let shape = planner.inputs.shapes.listener;
-    let mut written = input.document.clone();
+    let Input { document: mut written, mut late } = input;
     default_only(&mut written);
-    let (desired, now) = (comparable(&written, shape), comparable(&live.document, shape));
+    let (mut desired, mut now) = (comparable(&written, shape), comparable(&live.document, shape));
+    let left =
+        shifted.as_ref().map(|shift| shift.leave(FORWARDS, &mut written, &mut desired, &mut now, &live.document));
+    if left == Some(true) {
+        late = shift::without_late_groups(late, FORWARDS);
+    }
     let mut declared = desired.clone();
     if let Value::Object(declared) = &mut declared {
         declared.retain(|field, _| written.get(field).is_some());
     }
     let found = settle::compare(planner, &resource.path, shape, &declared, &desired, &now);
     let mut found = fields(&resource.path, &found);
-    if !found.is_empty() && planner.may_write(Section::LoadBalancers) {
+    if left == Some(false) && found.contains(&FORWARDS) {
+        Shift::elsewhere(planner, &resource.id);
+        found.retain(|field| *field != FORWARDS);
+    }
+    let waits = !found.is_empty() && shifted.is_some_and(|shift| shift.is_moving(planner));
+    if !found.is_empty() && !waits && planner.may_write(Section::LoadBalancers) {
         if found.contains(&"Protocol") {
             // "If you change the protocol from HTTP to HTTPS, you must add a certificate and a policy" (ModifyListener).
             found.extend(["SslPolicy", "Certificates"]);
             found.dedup();
         }
-        let mut document = settle::only(&written, &found);
+        let mut document = settle::sent(&written, &desired, &found);
+        if found.contains(&"AlpnPolicy") {
+            // Only a policy takes a policy away (ModifyListener, AlpnPolicy).
+            document.entry("AlpnPolicy").or_insert(json!(["None"]));
+        }
         document.insert("ListenerArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
-        let late = late_in(&input.late, &found);
-        settle::update(planner, Call::ModifyListener, &resource.id, Value::Object(document), late);
+        let late = late_in(&late, &found);
+        let mut document = Value::Object(document);
+        forward::keep_client_secrets(&mut document, FORWARDS);
+        settle::update(planner, Call::ModifyListener, &resource.id, document, late);
     }
     settle::tag(planner, Section::LoadBalancers, &resource.path, &resource.id, live.arn.as_ref(), &written);
 }
@@ -160,7 +203,7 @@ fn add_certificates(planner: &mut Planner<'_>, resource: &Resource, declared: &[
     let missing: Vec<&String> = declared.iter().filter(|certificate| !live.contains(*certificate)).collect();
     planner.plan.same += declared.len() - missing.len();
     for theirs in live.iter().filter(|certificate| !declared.contains(certificate)) {
-        planner.note(Note::NotInGit { change: change(path.key(theirs.as_str()), Some(theirs), None) });
+        planner.not_in_git(change(path.key(theirs.as_str()), Some(theirs), None));
     }
     let changes = missing.iter().map(|certificate| change(path.key(certificate.as_str()), None, Some(certificate)));
     let kept = match arn {

@@ -3,6 +3,7 @@
 use super::settle::{self, against, complete, fields};
 use crate::core::action::{Action, Call, Effect};
 use crate::core::desired::{Resource, Section, own};
+use crate::core::diff::change;
 use crate::core::id::Kind;
 use crate::core::plan::{Look, Planner, declared_tags};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
     let name = &*resource.id.name;
     match planner.look(&resource.id) {
         Look::Later => {}
+        Look::Absent if !settle::may_create(planner, Section::Logs, resource) => {}
         Look::Absent => {
             let mut tags = declared_tags(written);
             tags.extend(planner.owner_tags());
@@ -41,8 +43,14 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
         Look::Present(live) => {
             planner.exists(&resource.id, &live);
             let settings = settle::without(written, &["tags"]);
-            let found =
-                settle::compare(planner, &resource.path, own::log_group(), &settings, &settings, &live.document);
+            let mut now = live.document.clone();
+            // No call here takes a key away: one that only AWS has is said, and strict or not it stays.
+            if let (None, Value::Object(now)) = (written.get("kmsKeyId"), &mut now)
+                && let Some(Value::String(theirs)) = now.remove("kmsKeyId")
+            {
+                planner.not_in_git(change(resource.path.field("kmsKeyId"), Some(&theirs), None));
+            }
+            let found = settle::compare(planner, &resource.path, own::log_group(), &settings, &settings, &now);
             let found = fields(&resource.path, &found);
             if !found.is_empty() && planner.may_write(Section::Logs) {
                 for (field, call) in
@@ -52,6 +60,10 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
                         let document = json!({ "logGroupName": name, field: value });
                         settle::update(planner, call, &resource.id, document, Vec::new());
                     }
+                }
+                if found.contains(&"retentionInDays") && written.get("retentionInDays").is_none() {
+                    let document = json!({ "logGroupName": name });
+                    settle::update(planner, Call::DeleteRetentionPolicy, &resource.id, document, Vec::new());
                 }
             }
             settle::tag(planner, Section::Logs, &resource.path, &resource.id, live.arn.as_ref(), written);

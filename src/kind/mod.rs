@@ -7,6 +7,7 @@ pub mod discovery;
 pub mod forward;
 pub mod listener;
 pub mod log_group;
+pub mod removal;
 mod replace;
 pub mod rule;
 pub mod scalable_target;
@@ -14,6 +15,7 @@ pub mod scaling_policy;
 pub mod scheduled_action;
 pub mod service;
 mod settle;
+mod shift;
 pub mod target_group;
 pub mod task_definition;
 
@@ -27,6 +29,8 @@ pub const KINDS: &[KindSpec] = &[
     KindSpec { kind: Kind::LogGroup, plan: log_group::plan },
     KindSpec { kind: Kind::DiscoveryService, plan: discovery::plan },
     KindSpec { kind: Kind::TargetGroup, plan: target_group::plan },
+    // Which of them takes over from another one: rules and service say so together.
+    KindSpec { kind: Kind::TargetGroup, plan: replace::moves },
     KindSpec { kind: Kind::LoadBalancer, plan: listener::plan },
     KindSpec { kind: Kind::ListenerRule, plan: rule::plan },
     KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },

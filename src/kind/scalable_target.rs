@@ -52,6 +52,7 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
     let Some(input) = complete(planner, resource) else { return };
     match planner.look(&resource.id) {
         Look::Later => {}
+        Look::Absent if !settle::may_create(planner, Section::Scaling, resource) => {}
         Look::Absent => {
             let mut document = input.document;
             let mut tags = crate::core::plan::declared_tags(&document);
@@ -76,24 +77,36 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
     accept_scheduled(planner, &mut desired, &now);
     let found = settle::compare(planner, &resource.path, shape, &declared, &desired, &now);
     let mut found = fields(&resource.path, &found);
+    let mut range = now.clone();
     if !found.is_empty() && planner.may_write(Section::Scaling) {
         // "Both are required if you register a new target", and a range that is sent by halves may be upside down.
         if found.contains(&"MinCapacity") || found.contains(&"MaxCapacity") {
             found.extend(["MinCapacity", "MaxCapacity"]);
         }
+        // A value that a schedule holds is its own: it is sent as it is. Of a block all is sent.
+        range = settle::laid_over(
+            shape,
+            &now,
+            &settle::laid_over(shape, &declared, &Value::Object(settle::only(&desired, RANGE))),
+        );
+        let whole = match planner.declared.sync.strict {
+            true => settle::laid_over(shape, &range, &desired),
+            false => range.clone(),
+        };
         let mut document: Map<String, Value> = settle::only(written, TARGET);
-        // A value that a schedule holds is its own: it is sent as it is.
-        document.extend(settle::only(&settle::laid_over(written, &desired), &found));
+        document.extend(settle::only(&whole, &found));
         settle::update(planner, Call::RegisterScalableTarget, &resource.id, Value::Object(document), Vec::new());
     }
-    out_of_range(planner, &now);
+    out_of_range(planner, &range);
     settle::tag(planner, Section::Scaling, &resource.path, &resource.id, live.arn.as_ref(), written);
 }
+
+const RANGE: &[&str] = &["MinCapacity", "MaxCapacity"];
 
 /// A scheduled action changes the range: what a declared one sets is not drift.
 fn accept_scheduled(planner: &Planner<'_>, desired: &mut Value, live: &Value) {
     let Value::Object(desired) = desired else { return };
-    for field in ["MinCapacity", "MaxCapacity"] {
+    for field in RANGE.iter().copied() {
         let set = planner
             .declared
             .of(Kind::ScheduledAction)

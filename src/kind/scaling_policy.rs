@@ -8,10 +8,10 @@ use crate::core::diff::change;
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
-use crate::core::plan::{Look, Note, Planner};
+use crate::core::plan::{Look, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Map, Value};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const fn within(path: &'static str, literal: Literal) -> Row {
     Row { path, rule: Rule::Within(literal) }
@@ -69,14 +69,15 @@ pub fn plan(planner: &mut Planner<'_>) {
     };
     let name = |live: &Live| live.document.get("PolicyName").and_then(Value::as_str).unwrap_or_default().to_owned();
     for resource in planner.declared.of(Kind::ScalingPolicy) {
-        let found = live.iter().find(|live| resource.id.name.ends_with(&format!("/{}", name(live))));
+        let is_it = |live: &&Arc<Live>| *resource.id.name == *format!("{}/{}", planner.declared.name, name(live));
+        let found = live.iter().find(is_it);
         one(planner, &all, resource, found.map(|live| &**live));
     }
     for theirs in &live {
         let id = ResourceId::new(Kind::ScalingPolicy, format!("{}/{}", planner.declared.name, name(theirs)));
         if planner.declared.resource(&id).is_none() {
             let path = crate::core::diff::Path::section("scaling").field("policies").key(name(theirs));
-            planner.note(Note::NotInGit { change: change(path, Some("a scaling policy"), None) });
+            planner.not_in_git(change(path, Some("a scaling policy"), None));
         }
     }
 }
@@ -85,6 +86,9 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
     let Some(input) = complete(planner, resource) else { return };
     let written = input.document;
     let Some(live) = live else {
+        if !settle::may_create(planner, Section::Scaling, resource) {
+            return;
+        }
         let against = settle::against(planner, all);
         let action = Action::new(Call::PutScalingPolicy, resource.id.clone(), written);
         planner.make(action, Effect::NoRestart, against);
@@ -92,28 +96,34 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
     };
     planner.exists(&resource.id, live);
     let shape = planner.inputs.shapes.scaling_policy;
-    let (desired, now) = (comparable(&written, shape), comparable(&live.document, shape));
+    let (desired, mut now) = (comparable(&written, shape), comparable(&live.document, shape));
+    let others: Vec<&str> =
+        TYPES.iter().map(|(configuration, _)| *configuration).filter(|c| written.get(*c).is_none()).collect();
+    if desired.get("PolicyType") != now.get("PolicyType") {
+        // What it was before goes with the type.
+        now = settle::without(&now, &others);
+    }
     let declared = settle::without(&settle::without(&written, TARGET), &["PolicyName"]);
     let found = settle::compare(planner, &resource.path, shape, &declared, &desired, &now);
     if found.is_empty() || !planner.may_write(Section::Scaling) {
         return;
     }
     // All of it is replaced: what git leaves out of a configuration stays as it is. Another type is another policy.
-    let mut document: Map<String, Value> = written.as_object().cloned().unwrap_or_default();
+    let mut base = Map::new();
     for (configuration, _) in TYPES {
         if let (Some(ours), Some(theirs)) = (written.get(configuration), live.document.get(configuration)) {
-            document.insert((*configuration).to_owned(), merged(theirs, ours));
+            base.insert((*configuration).to_owned(), without_other_metric(theirs, ours));
         }
     }
+    let document = settle::over(planner, &resource.path, shape, &Value::Object(base), &written);
     let against = settle::against(planner, all);
-    let action = Action::new(Call::PutScalingPolicy, resource.id.clone(), Value::Object(document));
+    let action = Action::new(Call::PutScalingPolicy, resource.id.clone(), document);
     planner.step(action, Effect::NoRestart, against);
 }
 
-/// The live configuration under git's. A predefined metric and a customized one exclude each other.
-fn merged(live: &Value, written: &Value) -> Value {
+/// The live configuration as far as git's can be laid over it. A predefined metric and a customized one exclude each other.
+fn without_other_metric(live: &Value, written: &Value) -> Value {
     const METRICS: [&str; 2] = ["PredefinedMetricSpecification", "CustomizedMetricSpecification"];
     let names_one = METRICS.iter().any(|metric| written.get(metric).is_some());
-    let base = if names_one { settle::without(live, &METRICS) } else { live.clone() };
-    settle::laid_over(&base, written)
+    if names_one { settle::without(live, &METRICS) } else { live.clone() }
 }

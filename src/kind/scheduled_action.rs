@@ -7,10 +7,10 @@ use crate::core::diff::{Path, change};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::{Literal, Row, Rule, Table, normalise};
 use crate::core::observed::Live;
-use crate::core::plan::{Look, Note, Planner};
+use crate::core::plan::{Look, Planner};
 use crate::core::shape::Shape;
 use serde_json::Value;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// What AWS takes for the same (Application Auto Scaling API reference, PutScheduledAction): UTC where no time zone is
 /// said, outer blanks of an expression, and one instant in every offset.
@@ -54,14 +54,15 @@ pub fn plan(planner: &mut Planner<'_>) {
     let name =
         |live: &Live| live.document.get("ScheduledActionName").and_then(Value::as_str).unwrap_or_default().to_owned();
     for resource in planner.declared.of(Kind::ScheduledAction) {
-        let found = live.iter().find(|live| resource.id.name.ends_with(&format!("/{}", name(live))));
+        let is_it = |live: &&Arc<Live>| *resource.id.name == *format!("{}/{}", planner.declared.name, name(live));
+        let found = live.iter().find(is_it);
         one(planner, &all, resource, found.map(|live| &**live));
     }
     for theirs in &live {
         let id = ResourceId::new(Kind::ScheduledAction, format!("{}/{}", planner.declared.name, name(theirs)));
         if planner.declared.resource(&id).is_none() {
             let path = Path::section("scaling").field("schedules").key(name(theirs));
-            planner.note(Note::NotInGit { change: change(path, Some("a scheduled action"), None) });
+            planner.not_in_git(change(path, Some("a scheduled action"), None));
         }
     }
 }
@@ -84,11 +85,14 @@ fn one(planner: &mut Planner<'_>, all: &ResourceId, resource: &Resource, live: O
             &live.document,
             &["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"],
         ));
-        written = settle::laid_over(&kept, &written);
+        written = settle::over(planner, &resource.path, shape, &kept, &written);
         // Of the action's bounds an absent one means "leave that bound": git's are all of them.
         if let (Value::Object(map), Some(action)) = (&mut written, declared.get("ScalableTargetAction")) {
             map.insert("ScalableTargetAction".into(), action.clone());
         }
+    }
+    if live.is_none() && !settle::may_create(planner, Section::Scaling, resource) {
+        return;
     }
     let against = settle::against(planner, all);
     planner.step(Action::new(Call::PutScheduledAction, resource.id.clone(), written), effect, against);

@@ -3,7 +3,7 @@
 use super::service::settings_digest;
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Resource, Section};
-use crate::core::diff::{Change, Managed, Path, diff_at};
+use crate::core::diff::{Change, Managed, Path, change, diff_at};
 use crate::core::id::{Arn, ResourceId};
 use crate::core::observed::{Facts, Live, Observed};
 use crate::core::plan::{Against, Hold, Planner, declared_tags};
@@ -73,6 +73,17 @@ pub(super) fn immutable(planner: &mut Planner<'_>, id: &ResourceId, fields: &[&s
     true
 }
 
+/// Whether something that is not there may be made. Where somebody took it away and git's drift policy only reports that,
+/// it is shown.
+pub(super) fn may_create(planner: &mut Planner<'_>, section: Section, resource: &Resource) -> bool {
+    if planner.may_write(section) {
+        return true;
+    }
+    let missing = change(resource.path.clone(), None, Some(resource.id.kind.words()));
+    planner.change(vec![missing], |_| Effect::NoRestart);
+    false
+}
+
 /// The document without these fields.
 pub(super) fn without(document: &Value, fields: &[&str]) -> Value {
     let mut document = document.clone();
@@ -88,19 +99,55 @@ pub(super) fn only(document: &Value, fields: &[&str]) -> Map<String, Value> {
     all.filter(|(key, _)| fields.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// `over` upon `base`: mappings deeply, everything else whole. For calls that replace: what git leaves out stays.
-pub(super) fn laid_over(base: &Value, over: &Value) -> Value {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
+/// `over` upon `base`: structures deeply, everything else whole: free keys that git does not name are drift, and of a
+/// union one alternative is set. For calls that replace: what git leaves out stays.
+pub(super) fn laid_over(shape: Shape, base: &Value, over: &Value) -> Value {
+    match (shape, base, over) {
+        (Shape::Struct { .. }, Value::Object(base), Value::Object(over)) => {
             let mut merged = base.clone();
             for (key, value) in over {
-                let value = base.get(key).map_or_else(|| value.clone(), |base| laid_over(base, value));
+                let value = match (shape.field(key), base.get(key)) {
+                    (Some(field), Some(base)) => laid_over((field.shape)(), base, value),
+                    _ => value.clone(),
+                };
                 merged.insert(key.clone(), value);
             }
             Value::Object(merged)
         }
         _ => over.clone(),
     }
+}
+
+/// `written` upon what is live, for calls that replace: what git leaves out stays unless it is strict, and what it ignores
+/// stays always.
+pub(super) fn over(planner: &Planner<'_>, path: &Path, shape: Shape, live: &Value, written: &Value) -> Value {
+    let (Shape::Struct { .. }, Value::Object(live), Value::Object(ours)) = (shape, live, written) else {
+        return written.clone();
+    };
+    let mut merged = Map::new();
+    for (key, theirs) in live {
+        let at = path.key(key.as_str());
+        match ours.get(key) {
+            _ if planner.ignores(&at) => merged.insert(key.clone(), theirs.clone()),
+            Some(ours) => {
+                let shape = shape.field(key).map_or(Shape::FreeForm, |field| (field.shape)());
+                merged.insert(key.clone(), over(planner, &at, shape, theirs, ours))
+            }
+            None if !planner.declared.sync.strict => merged.insert(key.clone(), theirs.clone()),
+            None => None,
+        };
+    }
+    let new = ours.iter().filter(|(key, _)| !live.contains_key(*key) && !planner.ignores(&path.key(key.as_str())));
+    merged.extend(new.map(|(key, value)| (key.clone(), value.clone())));
+    Value::Object(merged)
+}
+
+/// What is sent of `fields`: as git says it or, where only AWS has a value that a strict service takes away, as AWS would
+/// fill it in.
+pub(super) fn sent(written: &Value, desired: &Value, fields: &[&str]) -> Map<String, Value> {
+    let mut sent = only(desired, fields);
+    sent.extend(only(written, fields));
+    sent
 }
 
 /// Adds the tags by which the thing is known as ours to an input that takes `Tags` as keys and values.

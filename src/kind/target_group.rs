@@ -39,9 +39,8 @@ fn fill(map: &mut Map<String, Value>) {
     if http {
         map.entry("ProtocolVersion").or_insert(json!("HTTP1"));
     }
-    if target != "lambda" {
-        map.entry("IpAddressType").or_insert(json!("ipv4"));
-    }
+    // Of a lambda group as well (documented answer of CreateTargetGroup).
+    map.entry("IpAddressType").or_insert(json!("ipv4"));
     let grpc = text(map, "ProtocolVersion") == "GRPC";
     let defaults = defaults(&target, &protocol);
     map.entry("HealthCheckEnabled").or_insert(json!(target != "lambda"));
@@ -112,6 +111,9 @@ fn one(planner: &mut Planner<'_>, resource: &Resource) {
         Standing::Later => return,
         Standing::Absent { name } => {
             let written = input.document.clone();
+            if !settle::may_create(planner, Section::TargetGroups, resource) {
+                return;
+            }
             if let Value::Object(map) = &mut input.document {
                 map.insert("Name".into(), json!(name));
             }
@@ -132,11 +134,12 @@ fn update(planner: &mut Planner<'_>, resource: &Resource, written: &Value, live:
     let shape = planner.inputs.shapes.target_group;
     let declared = settle::without(written, &["Name", "Tags"]);
     let now = comparable(&live_document(&live.document), shape);
-    let found = compare(planner, &resource.path, shape, &declared, &comparable(written, shape), &now);
+    let desired = comparable(written, shape);
+    let found = compare(planner, &resource.path, shape, &declared, &desired, &now);
     let found = fields(&resource.path, &found);
     // The immutable ones are equal: otherwise this was not the group.
     if !found.is_empty() && planner.may_write(Section::TargetGroups) {
-        let mut document = settle::only(&declared, &found);
+        let mut document = settle::sent(&declared, &desired, &found);
         // The check's protocol decides what its other settings mean: they go together.
         if found.contains(&"HealthCheckProtocol") {
             document.extend(settle::only(&declared, &["HealthCheckPort", "HealthCheckPath", "Matcher"]));

@@ -60,6 +60,8 @@ pub const ROWS: &[Row] = &[
     within("containerDefinitions.healthCheck.timeout", Literal::Int(5)),
     within("containerDefinitions.healthCheck.retries", Literal::Int(3)),
     within("containerDefinitions.healthCheck.startPeriod", Literal::Int(0)),
+    // "You must specify this parameter unless you specify sharingStrategy": what is left out is read as an empty string.
+    within("containerDefinitions.resourceRequirements.value", Literal::Text("")),
     within("containerDefinitions.mountPoints.readOnly", Literal::Bool(false)),
     within("containerDefinitions.volumesFrom.readOnly", Literal::Bool(false)),
     presence("containerDefinitions.restartPolicy"),
@@ -67,6 +69,8 @@ pub const ROWS: &[Row] = &[
     presence("containerDefinitions.firelensConfiguration"),
     within("containerDefinitions.linuxParameters.devices.permissions", Literal::Texts(&["mknod", "read", "write"])),
     within("volumes.configuredAtLaunch", Literal::Bool(false)),
+    // Without settings it is a volume of Docker's all the same, and not one of the host.
+    presence("volumes.dockerVolumeConfiguration"),
     within("volumes.dockerVolumeConfiguration.scope", Literal::Text("task")),
     within("volumes.dockerVolumeConfiguration.autoprovision", Literal::Bool(false)),
     within("volumes.efsVolumeConfiguration.rootDirectory", Literal::Text("/")),

@@ -3,14 +3,16 @@
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
-//! `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
+//! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
-//! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. A first line `# ...` of `plan.txt` says what the case is about.
+//! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
+//! that the same process has read, those beside it replace them. A first line `# ...` of `plan.txt` says what the case is about.
 
 use driftless::aws::wire::decode;
 use driftless::aws::{live, tables};
 use driftless::core::desired::{self, Context, Reading};
 use driftless::core::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceName};
+use driftless::core::normal::canonical;
 use driftless::core::observed::{Facts, Live, Observed, Snapshot};
 use driftless::core::plan::text::Header;
 use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, plan};
@@ -57,9 +59,14 @@ pub fn files(folder: &Path) -> BTreeMap<RepoPath, Arc<str>> {
 }
 
 pub fn read(files: &BTreeMap<RepoPath, Arc<str>>) -> Reading {
+    read_after(files, None)
+}
+
+/// Reads as a process does that has read an earlier commit.
+fn read_after(files: &BTreeMap<RepoPath, Arc<str>>, before: Option<&Reading>) -> Reading {
     let (shapes, commit, env) = (tables::shapes(), commit(), BTreeMap::new());
     let root = RepoPath::new("");
-    desired::read(files, &Context { root: &root, commit: Some(&commit), shapes: &shapes, env: &env }, None)
+    desired::read(files, &Context { root: &root, commit: Some(&commit), shapes: &shapes, env: &env }, before)
 }
 
 /// An account that answers what `live.json` says.
@@ -85,6 +92,7 @@ impl Account {
             Kind::LoadBalancer => named("loadBalancers"),
             Kind::LoadBalancerAttributes => named("loadBalancerAttributes"),
             Kind::Listener => named("listeners"),
+            Kind::Listeners => named("listenersOf"),
             Kind::ListenerAttributes => named("listenerAttributes"),
             Kind::ListenerCertificates => named("listenerCertificates"),
             Kind::ListenerRules => named("rules"),
@@ -207,11 +215,24 @@ fn outcome(folder: &Path) -> String {
     let live = files.remove(&RepoPath::new("live.json"));
     files.remove(&RepoPath::new("plan.txt"));
     let account: Value = live.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
-    let reading = read(&files);
+    let (before, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        files.into_iter().partition(|(path, _)| path.is_in(&RepoPath::new("before")));
+    let before =
+        before.into_iter().map(|(path, text)| (RepoPath::new(path.as_str().trim_start_matches("before/")), text));
+    let before: BTreeMap<_, _> = before.collect();
+    let reading = match before.is_empty() {
+        true => read(&files),
+        // What the earlier commit has and this one does not change is the same.
+        false => read_after(&before.clone().into_iter().chain(files).collect(), Some(&read(&before))),
+    };
     let mut text: String = reading.problems.iter().map(|problem| format!("{problem}\n")).collect();
     if let Some(plan) = planned(&reading, &account) {
         let (scope, commit) = (&reading.desired.as_ref().unwrap().environment.scope, commit());
         text.push_str(&plan.to_text(Header { scope, commit: Some(&commit) }));
+        let steps = plan.services.iter().flat_map(|service| &service.steps).filter(|_| account.get("inputs").is_some());
+        for step in steps {
+            text.push_str(&format!("{} {}\n", step.action.call.operation(), canonical(&step.action.input.document)));
+        }
     }
     text
 }

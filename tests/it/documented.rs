@@ -19,11 +19,14 @@ use driftless::core::diff::{Differences, Managed, diff};
 use driftless::core::document::Node;
 use driftless::core::document::check::check;
 use driftless::core::document::read::read;
-use driftless::core::id::{RepoPath, ServiceName};
+use driftless::core::id::{Kind, RepoPath, ServiceName};
 use driftless::core::shape::Shape;
-use driftless::kind::{service, task_definition};
+use driftless::kind::{
+    self, alarm, listener, rule, scalable_target, scaling_policy, scheduled_action, service, target_group,
+    task_definition,
+};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -338,34 +341,55 @@ fn every_answer_loads() {
     only_known(WRONG_ANSWERS, &wrong);
 }
 
-/// The environment that a document belongs to: the account and region of its first ARN that has both.
+/// The environment that a document belongs to: the account and region of its first ARN that has both, and the cluster of
+/// what it scales.
 fn environment(document: &Value) -> Value {
     let text = document.to_string();
     let digits = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let parts = text.split("arn:aws:").skip(1).map(|arn| arn.splitn(4, ':').collect::<Vec<_>>());
     let found = parts.filter(|parts| parts.len() > 2 && !parts[1].is_empty() && digits(parts[2]));
     let (region, account) = found.map(|parts| (parts[1], parts[2])).next().unwrap_or(("us-west-2", "123456789012"));
-    json!({ "environment": "documented", "account": account, "region": region, "cluster": "documented" })
+    let cluster = scaled(&text).map_or("documented", |(cluster, _)| cluster);
+    json!({ "environment": "documented", "account": account, "region": region, "cluster": cluster })
 }
 
-/// A service file with these sections, read as the files of a commit are.
-fn committed(environment: &Value, name: &str, sections: &Value) -> Result<Arc<Declared>, String> {
-    let mut file = sections.as_object().unwrap().clone();
-    file.insert("name".into(), name.into());
-    file.entry("taskDefinition").or_insert_with(|| task_for(sections.get("service").unwrap_or(&Value::Null)));
-    let text = |value: &Value| Arc::<str>::from(serde_json::to_string_pretty(value).unwrap());
-    let files = [("environment.yaml", text(environment)), ("services/a.yaml", text(&Value::Object(file)))];
+/// The cluster and the service that an input of Application Auto Scaling names: `service/default/web-app`.
+fn scaled(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once("\"service/")?;
+    rest.split_once('"')?.0.split_once('/')
+}
+
+/// The name of the service that a document is about.
+fn service_of(document: &Value) -> String {
+    scaled(&document.to_string()).map_or("documented", |(_, service)| service).to_owned()
+}
+
+/// Files with these sections, read as the files of a commit are: a service, or what environment.yaml shares.
+fn committed(environment: &Value, sections: &Value) -> Result<Arc<Declared>, String> {
+    let name = service_of(sections);
+    let (mut environment, mut service) = (environment.as_object().unwrap().clone(), Map::new());
+    for (section, value) in sections.as_object().unwrap() {
+        let file = if section == "loadBalancers" { &mut environment } else { &mut service };
+        file.insert(section.clone(), value.clone());
+    }
+    let wanted = if service.is_empty() { ServiceName::SHARED } else { name.as_str() };
+    service.insert("name".into(), name.as_str().into());
+    service.entry("taskDefinition").or_insert_with(|| task_for(sections.get("service").unwrap_or(&Value::Null)));
+    let text = |map: Map<String, Value>| Arc::<str>::from(serde_json::to_string_pretty(&Value::Object(map)).unwrap());
+    let files = [("environment.yaml", text(environment)), ("services/a.yaml", text(service))];
     let reading = cases::read(&files.into_iter().map(|(path, text)| (RepoPath::new(path), text)).collect());
     let errors: Vec<_> =
         reading.problems.iter().filter(|problem| problem.is_error()).map(ToString::to_string).collect();
-    let declared = reading.desired.and_then(|desired| desired.services.get(&ServiceName::from(name)).cloned());
+    let declared = reading.desired.and_then(|desired| desired.services.get(&ServiceName::from(wanted)).cloned());
     declared.filter(|_| errors.is_empty()).ok_or_else(|| errors.join("; "))
 }
 
-/// A task definition with the containers and ports that a service's load balancers name.
+/// A task definition with the containers and ports that a service's load balancers name, and the network mode that Fargate
+/// has ("Fargate only supports network mode 'awsvpc'").
 fn task_for(service: &Value) -> Value {
     let wrapped = service.get("services").and_then(|list| list.get(0)).or_else(|| service.get("service"));
-    let balancers = wrapped.unwrap_or(service).get("loadBalancers").and_then(Value::as_array).cloned();
+    let service = wrapped.unwrap_or(service);
+    let balancers = service.get("loadBalancers").and_then(Value::as_array).cloned();
     let container = |balancer: &Value| {
         let port = json!({ "containerPort": balancer["containerPort"] });
         json!({ "name": balancer["containerName"], "image": "busybox", "portMappings": [port] })
@@ -374,26 +398,51 @@ fn task_for(service: &Value) -> Value {
     if containers.is_empty() {
         containers.push(json!({ "name": "main", "image": "busybox" }));
     }
-    json!({ "family": "documented", "containerDefinitions": containers })
+    let asked = [service.get("launchType"), service.get("capacityProviderStrategy")];
+    let fargate = asked.into_iter().flatten().any(|asked| asked.to_string().contains("\"FARGATE"));
+    let mode = if fargate { "awsvpc" } else { "bridge" };
+    json!({ "family": "documented", "networkMode": mode, "containerDefinitions": containers })
 }
 
 /// The sections that hold an input or an answer as AWS's documents have it; nothing for what a file does not hold.
 fn sections(operation: (&str, &str), document: &Value) -> Option<Value> {
+    // What DynamoDB and others scale is none of an ECS service's.
+    if document.get("ServiceNamespace").is_some_and(|namespace| namespace != "ecs") {
+        return None;
+    }
     let named = |key: &str| json!({ document[key].as_str().unwrap_or_default(): document });
     let scaling =
         |section: &str, inside: Value| json!({ "scaling": { "minCapacity": 1, "maxCapacity": 2, section: inside } });
+    let name = |arn: &Value| arn.as_str().and_then(|arn| arn.split('/').nth(2)).unwrap_or_default().to_owned();
     Some(match operation {
         ("ecs", "RegisterTaskDefinition" | "DescribeTaskDefinition") => json!({ "taskDefinition": document }),
         ("ecs", "CreateService" | "UpdateService" | "DescribeServices") => json!({ "service": document }),
         ("elbv2", "CreateTargetGroup") => json!({ "targetGroups": named("Name") }),
-        ("elbv2", "CreateRule") => json!({ "rules": [document] }),
+        ("elbv2", "ModifyTargetGroup") => json!({ "targetGroups": { "documented": document } }),
+        ("elbv2", "ModifyTargetGroupAttributes") => {
+            json!({ "targetGroups": { "documented": { "attributes": pairs_by_key(&document["Attributes"]) } } })
+        }
+        ("elbv2", "CreateRule" | "ModifyRule") => json!({ "rules": [document] }),
+        ("elbv2", "CreateListener") => {
+            json!({ "loadBalancers": { name(&document["LoadBalancerArn"]): { "listeners": [document] } } })
+        }
         ("application-autoscaling", "RegisterScalableTarget") => json!({ "scaling": document }),
         ("application-autoscaling", "PutScalingPolicy") => scaling("policies", named("PolicyName")),
         ("application-autoscaling", "PutScheduledAction") => scaling("schedules", named("ScheduledActionName")),
-        ("cloudwatch", "PutMetricAlarm") => scaling("policies", json!({ "out": { "alarm": document } })),
+        ("cloudwatch", "PutMetricAlarm") => {
+            let steps = json!([{ "metricIntervalLowerBound": 0, "scalingAdjustment": 1 }]);
+            let step = json!({ "adjustmentType": "ChangeInCapacity", "stepAdjustments": steps });
+            scaling("policies", json!({ "out": { "stepScalingPolicyConfiguration": step, "alarm": document } }))
+        }
         ("servicediscovery", "CreateService") => json!({ "discovery": document }),
         _ => return None,
     })
+}
+
+/// `[{ "Key": ..., "Value": ... }]` as a mapping.
+fn pairs_by_key(pairs: &Value) -> Value {
+    let pairs = pairs.as_array().into_iter().flatten();
+    Value::Object(pairs.map(|pair| (pair["Key"].as_str().unwrap_or_default().into(), pair["Value"].clone())).collect())
 }
 
 /// What a file of an input does not hold: who it is about is said elsewhere (`service.cluster cannot be declared`).
@@ -401,6 +450,13 @@ fn declarable(operation: (&str, &str), input: &Value) -> Value {
     match operation {
         ("ecs", "CreateService") => without(input, &["cluster", "serviceName", "taskDefinition", "clientToken"]),
         ("ecs", "UpdateService") => without(input, &["cluster", "service", "taskDefinition", "forceNewDeployment"]),
+        ("elbv2", "ModifyTargetGroup") => without(input, &["TargetGroupArn"]),
+        ("elbv2", "ModifyRule") => {
+            let rule = input["RuleArn"].as_str().unwrap_or_default().replace("listener-rule", "listener");
+            let mut document = without(input, &["RuleArn"]);
+            document["ListenerArn"] = rule.rsplit_once('/').map_or("", |(listener, _)| listener).into();
+            document
+        }
         _ => input.clone(),
     }
 }
@@ -416,8 +472,29 @@ fn input_as_file(example: &Example) -> Option<Result<Arc<Declared>, String>> {
     input_type(example.operation())?;
     let input = declarable(example.operation(), example.input.as_ref()?);
     let around = environment(&json!([example.output, example.input]));
-    Some(committed(&around, "documented", &sections(example.operation(), &input)?))
+    Some(committed(&around, &sections(example.operation(), &input)?))
 }
+
+/// Inputs that a file rightly does not take.
+const NOT_TO_COMMIT: &[(&str, &str)] = &[
+    (
+        "botocore elbv2 ModifyRule: To modify a rule: services/a.yaml:3:5: error[E0109]: CreateRule needs the field `Actions`",
+        "half a rule: a file says all of it",
+    ),
+    (
+        "awscli elbv2 ModifyTargetGroup: To modify the health check configuration for a target group: ",
+        "wrong as an input, see above",
+    ),
+    (
+        "awscli elbv2 CreateRule: Example 3: To create a rule using a source IP address condition, an authenticate action, \
+         and a forward action: services/a.yaml:40:29: error[E0203]",
+        "the target group is of another account and region than the listener: AWS would refuse it, too",
+    ),
+    (
+        "awscli elbv2 CreateListener: Example 6: To create a listener for the specified gateway and forwarding: ",
+        "the listener of a Gateway Load Balancer has no port, and ECS registers no tasks with one",
+    ),
+];
 
 #[test]
 fn every_input_can_be_committed() {
@@ -428,8 +505,8 @@ fn every_input_can_be_committed() {
         wrong.extend(file.err().map(|problems| format!("{example}: {problems}")));
     }
     println!("{} of {all} inputs can be committed", all - wrong.len());
-    assert!(all >= 41, "only {all} inputs");
-    only_known(&[], &wrong);
+    assert!(all >= 52, "only {all} inputs");
+    only_known(NOT_TO_COMMIT, &wrong);
 }
 
 /// What AWS prints that is not the same after it was committed.
@@ -463,7 +540,7 @@ fn what_aws_prints_can_be_committed_and_is_no_difference() {
 fn printed(example: &Example, output: &Value) -> Result<Vec<String>, String> {
     let (pointer, _) = answer_type(example.operation()).unwrap();
     let [answer] = resources(output, pointer).try_into().map_err(|_| "several resources".to_owned())?;
-    let file = committed(&environment(output), "documented", &sections(example.operation(), output).unwrap())?;
+    let file = committed(&environment(output), &sections(example.operation(), output).unwrap())?;
     let like = if pointer == "taskDefinition" { "RegisterTaskDefinition" } else { "CreateService" };
     let pair = pairs().into_iter().find(|pair| pair.operation.1 == like).unwrap();
     let live = (pair.live)(&answer).ok_or("the answer does not load")?;
@@ -480,6 +557,17 @@ struct Pair {
     /// What the answer's resource is as the planner sees it; nothing if it does not load, which another test lists.
     live: fn(&Value) -> Option<Value>,
     how: How,
+    answer: Answer,
+}
+
+/// Where a documented answer is.
+enum Answer {
+    /// The answer of the operation itself.
+    Own,
+    /// The same for an update: what it leaves out was set before.
+    OwnUpdate,
+    /// The answer of this operation, of a resource with the same values of these fields.
+    Described(&'static str, &'static [&'static str]),
 }
 
 /// How a kind compares what is declared with what is live.
@@ -487,12 +575,9 @@ enum How {
     /// Whole documents in the kind's one form.
     Whole(fn(&Value, Shape) -> Value),
     /// Only what is declared; what is live beside it must be what AWS fills in.
-    #[expect(dead_code, reason = "for the kinds that are not written yet")]
     Declared(fn(&Value, Shape) -> Value),
     /// A comparison of the kind's own.
     Own(fn(&Value, &Value, Shape) -> Differences),
-    /// The same for an update: what it leaves out was set before.
-    OwnUpdate(fn(&Value, &Value, Shape) -> Differences),
 }
 
 impl Pair {
@@ -507,15 +592,42 @@ impl Pair {
                 diff("input", shape, managed, &comparable(written, shape), &comparable(live, shape))
             }
             How::Own(compare) => compare(written, live, shape),
-            How::OwnUpdate(compare) => Differences { undeclared: Vec::new(), ..compare(written, live, shape) },
         };
+        let undeclared = if matches!(self.answer, Answer::OwnUpdate) { Vec::new() } else { undeclared };
         let notes = undeclared.iter().map(|change| format!("not declared: {change}"));
         changes.iter().map(ToString::to_string).chain(notes).collect()
     }
+
+    /// The documented resource that belongs to the example's input.
+    fn live(&self, example: &Example) -> Option<Value> {
+        let first = |example: &Example, is_it: &dyn Fn(&Value) -> bool| {
+            let (pointer, _) = answer_type(example.operation())?;
+            let found = resources(example.output.as_ref()?, pointer).into_iter().find(|resource| is_it(resource))?;
+            (self.live)(&found)
+        };
+        let Answer::Described(operation, identity) = self.answer else { return first(example, &|_| true) };
+        let input = example.input.as_ref()?;
+        let same = |resource: &Value| identity.iter().all(|field| resource.get(*field) == input.get(*field));
+        let all = documents().examples.iter().filter(|other| other.operation() == (self.operation.0, operation));
+        // The newest way to say it: the CLI's examples come last.
+        all.filter_map(|other| first(other, &same)).next_back()
+    }
+}
+
+/// The declared thing of a kind, without what is compared by itself.
+fn only(file: &Declared, kind: Kind) -> Value {
+    file.of(kind).next().map(|resource| resource.input.to_value()).unwrap_or_default()
+}
+
+/// What the SDK reads of an answer's resource.
+fn sdk<T: Wire>(answer: &Value) -> Option<Value> {
+    Some(encode(&decode::<T>(answer).ok()?))
 }
 
 fn pairs() -> Vec<Pair> {
     let shapes = shapes();
+    let service =
+        |file: &Declared| file.workload.as_ref().map(|workload| workload.service.to_value()).unwrap_or_default();
     vec![
         Pair {
             operation: ("ecs", "RegisterTaskDefinition"),
@@ -525,25 +637,109 @@ fn pairs() -> Vec<Pair> {
             },
             live: |answer| Some(live::task_definition(&decode(answer).ok()?, &[]).document),
             how: How::Whole(task_definition::comparable),
+            answer: Answer::Own,
         },
         Pair {
             operation: ("ecs", "CreateService"),
             shape: shapes.create_service,
-            declared: |file| file.workload.as_ref().map(|workload| workload.service.to_value()).unwrap_or_default(),
+            declared: service,
             live: live_service,
             how: How::Own(service::compare),
+            answer: Answer::Own,
         },
         Pair {
             operation: ("ecs", "UpdateService"),
             shape: shapes.create_service,
-            declared: |file| file.workload.as_ref().map(|workload| workload.service.to_value()).unwrap_or_default(),
+            declared: service,
             live: live_service,
-            how: How::OwnUpdate(service::compare),
+            how: How::Own(service::compare),
+            answer: Answer::OwnUpdate,
         },
-        // A row for each kind to come, here: CreateTargetGroup, ModifyTargetGroupAttributes, CreateRule, CreateListener
-        // (answers of their own), Cloud Map CreateService; RegisterScalableTarget, PutScalingPolicy, PutScheduledAction
-        // and PutMetricAlarm answer no resource, and their Describe examples are of other resources.
+        Pair {
+            operation: ("elbv2", "CreateTargetGroup"),
+            shape: shapes.target_group,
+            declared: |file| only(file, Kind::TargetGroup),
+            live: live_group,
+            how: How::Declared(target_group::comparable),
+            answer: Answer::Own,
+        },
+        Pair {
+            operation: ("elbv2", "ModifyTargetGroup"),
+            shape: shapes.target_group,
+            declared: |file| only(file, Kind::TargetGroup),
+            live: live_group,
+            how: How::Declared(target_group::comparable),
+            answer: Answer::OwnUpdate,
+        },
+        Pair {
+            operation: ("elbv2", "CreateRule"),
+            shape: shapes.rule,
+            declared: |file| only(file, Kind::ListenerRule),
+            live: sdk::<elbv2::types::Rule>,
+            how: How::Declared(rule::comparable),
+            answer: Answer::Own,
+        },
+        Pair {
+            operation: ("elbv2", "ModifyRule"),
+            shape: shapes.rule,
+            declared: |file| only(file, Kind::ListenerRule),
+            live: sdk::<elbv2::types::Rule>,
+            how: How::Declared(rule::comparable),
+            answer: Answer::OwnUpdate,
+        },
+        Pair {
+            operation: ("elbv2", "CreateListener"),
+            shape: shapes.listener,
+            declared: |file| only(file, Kind::Listener),
+            live: sdk::<elbv2::types::Listener>,
+            how: How::Declared(listener::comparable),
+            answer: Answer::Own,
+        },
+        Pair {
+            operation: ("application-autoscaling", "RegisterScalableTarget"),
+            shape: shapes.scalable_target,
+            declared: |file| only(file, Kind::ScalableTarget),
+            live: sdk::<autoscaling::types::ScalableTarget>,
+            how: How::Declared(scalable_target::comparable),
+            answer: Answer::Described("DescribeScalableTargets", &["ResourceId", "ScalableDimension"]),
+        },
+        Pair {
+            operation: ("application-autoscaling", "PutScalingPolicy"),
+            shape: shapes.scaling_policy,
+            declared: |file| only(file, Kind::ScalingPolicy),
+            live: sdk::<autoscaling::types::ScalingPolicy>,
+            how: How::Declared(scaling_policy::comparable),
+            answer: Answer::Described("DescribeScalingPolicies", &["ResourceId", "PolicyName"]),
+        },
+        Pair {
+            operation: ("application-autoscaling", "PutScheduledAction"),
+            shape: shapes.scheduled_action,
+            declared: |file| only(file, Kind::ScheduledAction),
+            live: sdk::<autoscaling::types::ScheduledAction>,
+            how: How::Declared(scheduled_action::comparable),
+            answer: Answer::Described("DescribeScheduledActions", &["ResourceId", "ScheduledActionName"]),
+        },
+        Pair {
+            operation: ("cloudwatch", "PutMetricAlarm"),
+            shape: shapes.alarm,
+            declared: |file| only(file, Kind::Alarm),
+            live: sdk::<cloudwatch::types::MetricAlarm>,
+            how: How::Declared(alarm::comparable),
+            answer: Answer::Described("DescribeAlarms", &["AlarmName"]),
+        },
+        Pair {
+            operation: ("servicediscovery", "CreateService"),
+            shape: shapes.discovery_service,
+            declared: |file| only(file, Kind::DiscoveryService),
+            live: sdk::<discovery::types::Service>,
+            how: How::Declared(kind::discovery::comparable),
+            answer: Answer::Own,
+        },
     ]
+}
+
+fn live_group(answer: &Value) -> Option<Value> {
+    Some(target_group::live_document(&sdk::<elbv2::types::TargetGroup>(answer)?))
 }
 
 fn live_service(answer: &Value) -> Option<Value> {
@@ -587,6 +783,11 @@ const OTHER_ANSWERS: &[(&str, &str)] = &[
          + service.volumeConfigurations[myEbsVolume]: ",
         "the same",
     ),
+    (
+        "awscli elbv2 CreateTargetGroup: Example 4: To create a target group to route traffic from a Network Load Balancer to \
+         an Application Load Balancer: ~ input.vpcId: ",
+        "vpc-3ac0fb5f in the input, vpc-838475fe in the answer",
+    ),
 ];
 
 #[test]
@@ -595,21 +796,19 @@ fn an_input_equals_its_documented_answer() {
     let (mut compared, mut wrong) = (0, Vec::new());
     let mut different = BTreeSet::new();
     for example in &documents().examples {
-        let pair = pairs.iter().find(|pair| pair.operation == example.operation());
-        let (Some(pair), Some(output)) = (pair, &example.output) else { continue };
-        let (pointer, _) = answer_type(example.operation()).unwrap();
-        let answers = resources(output, pointer);
-        let Some(live) = answers.first().and_then(|answer| (pair.live)(answer)) else {
-            println!("not compared: {example}: {} resources in the answer", answers.len());
+        let Some(pair) = pairs.iter().find(|pair| pair.operation == example.operation()) else { continue };
+        let Some(live) = pair.live(example) else {
+            println!("not compared, no answer is documented: {example}");
             continue;
         };
+        // What cannot be committed is listed by another test.
+        let Some(Ok(file)) = input_as_file(example) else { continue };
         compared += 1;
-        let file = input_as_file(example).unwrap().unwrap();
         let found = pair.differences(&(pair.declared)(&file), &live);
         different.extend((!found.is_empty()).then(|| example.to_string()));
         wrong.extend(found.iter().map(|found| format!("{example}: {found}")));
     }
     println!("{compared} inputs compared with their answers, {} of them differ", different.len());
-    assert!(compared >= 13, "only {compared} were compared");
+    assert!(compared >= 29, "only {compared} were compared");
     only_known(OTHER_ANSWERS, &wrong);
 }

@@ -172,7 +172,9 @@ fn read_repository(rows: &[&str]) -> Repository {
                 ),
             );
         let group = format!(
-            "targetGroups: {{ {name}: {{ protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-0a1b2c3d4e5f60001 }} }}\n"
+            "targetGroups: {{ {name}: {{ protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-0a1b2c3d4e5f60001 }} }}\n\
+             rules: [{{ listener: \"small:80\", conditions: [{{ field: host-header, values: [{name}.example.com] }}], \
+             actions: [{{ type: forward, targetGroup: {name} }}] }}]\n"
         );
         repository.write(&file(name), &(text + &group));
     }

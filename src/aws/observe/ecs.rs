@@ -1,10 +1,10 @@
 //! ECS: clusters, services, task definitions.
 
-use super::{Looked, Observer, named};
-use crate::aws::call::Operation;
+use super::{Looked, Observer, PAGES_MAX, endless, named};
+use crate::aws::call::{Error, Operation};
 use crate::aws::live;
 use crate::aws::pace::Priority;
-use crate::core::id::{Arn, ResourceId};
+use crate::core::id::{Arn, ResourceId, ServiceName};
 use crate::core::observed::{Facts, Live, Observed};
 use aws_sdk_ecs::types::{ServiceField, SortOrder, TaskDefinitionField, TaskDefinitionStatus};
 use std::sync::Arc;
@@ -93,5 +93,28 @@ impl Observer {
         };
         let revisions = answer.task_definition_arns().iter().filter(of_family).map(|arn| Arn::from(arn.as_str()));
         Ok(Some(Arc::new(Live { facts: Facts::Family(revisions.collect()), ..Live::default() })))
+    }
+
+    /// The names of all services of the cluster.
+    ///
+    /// # Errors
+    /// Where a page could not be read: a part of a list must not be taken for the whole.
+    pub async fn service_names(&self, priority: Priority) -> Result<Vec<ServiceName>, Error> {
+        const OPERATION: Operation = Operation::read("ecs", "ListServices");
+        let (mut found, mut token) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            // "maxResults can be between 1 and 100" (ListServices).
+            let request = self.clients.ecs.list_services().cluster(self.scope.cluster.as_str()).max_results(100);
+            let request = request.set_next_token(token.clone());
+            let answer = self.clients.calls.call(OPERATION, priority, request.send()).await?;
+            let names = answer.service_arns().iter().map(|arn| ServiceName::from(Arn::from(arn.as_str()).short()));
+            found.extend(names);
+            match answer.next_token() {
+                None => return Ok(found),
+                next if next == token.as_deref() => break,
+                next => token = next.map(str::to_owned),
+            }
+        }
+        Err(endless(OPERATION))
     }
 }

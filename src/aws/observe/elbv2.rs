@@ -64,10 +64,19 @@ impl Observer {
         ids.iter().map(|id| (id.clone(), of(id))).collect()
     }
 
+    /// All listeners of a load balancer, by its ARN.
+    pub(super) async fn listeners_of(&self, balancer: &str, priority: Priority) -> Looked {
+        let all = self.all_listeners(balancer, priority).await?;
+        let members = all.iter().map(|listener| live(listener.listener_arn(), encode(listener))).collect();
+        Ok(Some(Arc::new(Live { facts: Facts::Members(members), ..Live::default() })))
+    }
+
     async fn all_listeners(&self, name: &str, priority: Priority) -> Result<Vec<Listener>, Error> {
         const OPERATION: Operation = Operation::read("elbv2", "DescribeListeners");
         let request = self.clients.elbv2.describe_listeners();
-        let request = if Arn::is_arn(name) {
+        let request = if name.contains(":loadbalancer/") {
+            request.load_balancer_arn(name)
+        } else if Arn::is_arn(name) {
             request.listener_arns(name)
         } else {
             let balancer = name.rsplit_once(':').map_or(name, |(balancer, _)| balancer);
@@ -79,7 +88,7 @@ impl Observer {
         for _ in 0..PAGES_MAX {
             let request = request.clone().page_size(PAGE).set_marker(marker.clone());
             let answer = self.clients.calls.call(OPERATION, priority, request.send()).await;
-            let gone = if Arn::is_arn(name) { "ListenerNotFound" } else { "LoadBalancerNotFound" };
+            let gone = if name.contains(":listener/") { "ListenerNotFound" } else { "LoadBalancerNotFound" };
             let Some(answer) = absent_on(answer, gone)? else { return Ok(found) };
             found.extend_from_slice(answer.listeners());
             match answer.next_marker() {

@@ -116,6 +116,7 @@ impl Observer {
             Kind::StackOutput => self.stack_output(name, priority).await,
             Kind::LoadBalancer => self.load_balancer(name, priority).await,
             Kind::LoadBalancerAttributes => self.load_balancer_attributes(name, priority).await,
+            Kind::Listeners => self.listeners_of(name, priority).await,
             Kind::ListenerAttributes => self.listener_attributes(name, priority).await,
             Kind::ListenerCertificates => self.listener_certificates(name, priority).await,
             Kind::ListenerRules => self.rules(name, priority).await,

@@ -111,6 +111,22 @@ impl Declared {
         self.resources.iter().find(|resource| resource.id == *id)
     }
 
+    /// A service that git does not declare any more.
+    pub fn gone(name: ServiceName) -> Self {
+        Self {
+            name,
+            file: RepoPath::new(""),
+            workload: None,
+            resources: Vec::new(),
+            digest: String::new(),
+            sync: Sync::default(),
+            depends_on: Vec::new(),
+            idle: Vec::new(),
+            left: BTreeSet::new(),
+            inputs: BTreeSet::new(),
+        }
+    }
+
     /// Whether the number of tasks belongs to Application Auto Scaling.
     pub fn is_scaled(&self) -> bool {
         self.of(Kind::ScalableTarget).next().is_some()

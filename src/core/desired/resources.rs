@@ -4,7 +4,7 @@
 use super::own;
 use super::sections::{resolve_names, with_references};
 use crate::core::diff::Path;
-use crate::core::document::check::{Beside, check, check_with, expected, missing};
+use crate::core::document::check::{Beside, check, check_with, expected, missing, spelt};
 use crate::core::document::{Entry, Node, Part, Place, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, Scope, ServiceName};
 use crate::core::normal::digest;
@@ -88,7 +88,7 @@ impl Reader<'_> {
         own: &'static [crate::core::shape::Field],
         implied: &[&str],
     ) -> Node {
-        let mut node = with_references(node);
+        let mut node = with_references(&spelt(node, shape));
         resolve_names(&mut node, self.scope, self.problems);
         check_with(&node, shape, Beside { own, implied }, self.problems)
     }
@@ -313,5 +313,7 @@ fn said(conditions: &Value) -> String {
         }
     }
     let digest: String = digest(conditions).chars().take(6).collect();
-    format!("{}~{digest}", first(conditions).unwrap_or("rule"))
+    // The listener stands before the last slash of a rule's name (`kind::rule::listener_of`), paths have slashes too.
+    let first = first(conditions).unwrap_or("rule").trim_matches('/').replace('/', ".");
+    format!("{first}~{digest}")
 }

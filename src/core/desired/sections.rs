@@ -1,7 +1,7 @@
 //! The sections of a service file that hold AWS inputs: names become references, and everything is checked.
 
 use super::own;
-use crate::core::document::check::{Beside, check, check_with, expected};
+use crate::core::document::check::{Beside, check, check_with, expected, spelt};
 use crate::core::document::{Entry, Node, Part, Place, Tree};
 use crate::core::id::{Arn, Kind, ResourceId, Scope};
 use crate::core::problem::{self, Problem};
@@ -127,7 +127,7 @@ fn secret(name: &str) -> Tree {
 /// The `service` section: CreateService's names, or what `aws ecs describe-services` prints.
 pub fn service(node: &Node, scope: &Scope, shapes: &Shapes, problems: &mut Vec<Problem>) -> Node {
     let (node, described) = described_service(node, shapes);
-    let mut node = with_references(&node);
+    let mut node = with_references(&spelt(&node, shapes.create_service));
     if !described {
         for (key, why) in [
             ("cluster", "the cluster is the environment's"),

@@ -3,7 +3,7 @@
 use super::extends::Reader;
 use super::sections::resolve_names;
 use super::task_rules;
-use crate::core::document::check::{check, closest, expected};
+use crate::core::document::check::{check, closest, expected, spelt};
 use crate::core::document::merge::merge;
 use crate::core::document::{Entry, Node, Part, Tree};
 use crate::core::id::Scope;
@@ -30,7 +30,7 @@ pub fn read(
     shapes: &Shapes,
     problems: &mut Vec<Problem>,
 ) -> Node {
-    let mut node = unwrap(node, shapes);
+    let mut node = spelt(&unwrap(node, shapes), shapes.task_definition);
     sizes_to_text(&mut node);
     if let Some(containers) = containers {
         node = lay_over(node, containers, shapes, problems);

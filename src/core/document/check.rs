@@ -42,6 +42,30 @@ pub fn check_with(node: &Node, shape: Shape, beside: Beside<'_>, problems: &mut 
     Node { tree, place: node.place.clone() }
 }
 
+/// The document with every known key as AWS spells it. What is unknown stays, for [`check`] to name.
+pub fn spelt(node: &Node, shape: Shape) -> Node {
+    let tree = match (shape, &node.tree) {
+        (Shape::Struct { fields, .. } | Shape::Union { fields, .. }, Tree::Map(entries)) => {
+            let entry = |entry: &Entry| match Shape::find(fields, &entry.key) {
+                Some(field) => {
+                    let node = spelt(&entry.node, (field.shape)());
+                    Entry { key: field.name.to_owned(), key_place: entry.key_place.clone(), node }
+                }
+                None => entry.clone(),
+            };
+            Tree::Map(entries.iter().map(entry).collect())
+        }
+        (Shape::List(element), Tree::List(items)) => {
+            Tree::List(items.iter().map(|item| spelt(item, element())).collect())
+        }
+        (Shape::Map(value), Tree::Map(entries)) => {
+            Tree::Map(entries.iter().map(|e| Entry { node: spelt(&e.node, value()), ..e.clone() }).collect())
+        }
+        (_, tree) => tree.clone(),
+    };
+    Node { tree, place: node.place.clone() }
+}
+
 fn structure(node: &Node, name: &str, fields: &[Field], beside: Beside<'_>, problems: &mut Vec<Problem>) -> Tree {
     let Beside { own, implied } = beside;
     let Tree::Map(entries) = &node.tree else {

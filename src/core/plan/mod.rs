@@ -25,7 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use planner::{
-    APPLIED_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Moving, Output, Planner, SERVICE_TAG, declared_tags,
+    APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Moving, Output, Planner, SERVICE_TAG,
+    declared_tags, owner,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.
@@ -135,6 +136,8 @@ pub enum Cause {
     Deploy,
     /// The service does not exist yet.
     Create,
+    /// Somebody asked for its removal: it left git.
+    Remove,
     /// A hold stands before the comparison: it is not known whether anything differs.
     Blocked,
     /// It could not be told: something is unreadable.
@@ -203,6 +206,16 @@ pub enum Hold {
         /// The most.
         max: i64,
     },
+    /// A thing takes the place of another, and waits for the rollout that brings tasks to both.
+    Replacing {
+        /// What.
+        id: ResourceId,
+    },
+    /// It left git, and may not be deleted all the same.
+    NotPruned {
+        /// Why not.
+        why: String,
+    },
     /// Only a new service can have these settings.
     Replacement {
         /// The fields.
@@ -240,6 +253,13 @@ pub enum Hold {
     },
 }
 
+impl Hold {
+    /// Whether it ends by itself, soon, when ECS or another service has done its part.
+    pub fn passes(&self) -> bool {
+        matches!(self, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. })
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -255,6 +275,9 @@ impl fmt::Display for Hold {
                 f,
                 "keepLive: container {container} has no live value of {variable} to keep; give it one, or take the line out"
             ),
+            Hold::WaitsFor { service, id: Some(id) } if service.is_shared() => {
+                write!(f, "environment.yaml makes the {id}: it comes first")
+            }
             Hold::WaitsFor { service, id: Some(id) } => write!(f, "{service} makes the {id}: it comes first"),
             Hold::WaitsFor { service, id: None } => write!(f, "dependsOn: waits until {service} is live"),
             Hold::Immutable { id, fields } => write!(
@@ -270,6 +293,10 @@ impl fmt::Display for Hold {
                 f,
                 "the service is set to {live} tasks, scaling allows {min} to {max}; the number is Application Auto Scaling's and is not written"
             ),
+            Hold::Replacing { id } => {
+                write!(f, "the {id} takes the place of another: tasks are being registered in both, then traffic moves")
+            }
+            Hold::NotPruned { why } => write!(f, "it is not deleted: {why}"),
             Hold::Replacement { fields } => write!(
                 f,
                 "{} cannot be changed on an existing service; it has to be replaced, with downtime: delete it by hand and it is created anew",
@@ -348,6 +375,13 @@ pub enum Note {
         /// How it touches it.
         why: String,
     },
+    /// A rule goes over to a target group when its tasks are there.
+    Staged {
+        /// The rule or listener.
+        id: ResourceId,
+        /// The group.
+        group: ResourceId,
+    },
     /// A thing is made anew beside the old one, since a setting cannot be changed.
     Replacing {
         /// What.
@@ -376,6 +410,10 @@ impl fmt::Display for Note {
                 write!(f, "drift of {} is shown, not corrected (sync.drift)", section.name())
             }
             Note::Foreign { what, why } => write!(f, "{what}: {why}; it is left alone"),
+            Note::Staged { id, group } => write!(
+                f,
+                "{id} goes over to {group} when its tasks are there: until then the traffic stays where it is"
+            ),
             Note::Replacing { id, fields, phase } => {
                 write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
             }
@@ -507,6 +545,9 @@ fn policy_holds(
             let until = memory.corrected_at?.checked_add(declared.sync.min_interval).ok()?;
             (now < until).then_some(Hold::TooSoon { until })
         }
-        (Mode::Auto, Cause::InSync | Cause::Deploy | Cause::Create | Cause::Blocked | Cause::Unknown) => None,
+        (
+            Mode::Auto,
+            Cause::InSync | Cause::Deploy | Cause::Create | Cause::Remove | Cause::Blocked | Cause::Unknown,
+        ) => None,
     }
 }

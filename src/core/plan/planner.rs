@@ -1,15 +1,16 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
-use crate::core::action::{Action, Effect, Input};
+use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
-use crate::core::diff::{Change, Differences, Path, change};
+use crate::core::diff::{Change, Differences, Path, Shown, change};
 use crate::core::document::{Node, Part, Tree, pointer};
-use crate::core::id::{Arn, Kind, ResourceId, StepId};
+use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// The tag that says from which declaration a service was last brought up to date. A difference while the declaration
@@ -44,13 +45,48 @@ pub enum Look {
     Later,
 }
 
-/// A replacement that is not at its end.
+/// What [`APPLIED_TAG`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The beginning of the declaration's digest.
+    pub digest: String,
+    /// The commit that it was last written from.
+    pub commit: Option<String>,
+    /// Whether the declaration had `sync.prune: true`.
+    pub prune: bool,
+}
+
+impl Applied {
+    /// Reads it from a service's tags.
+    pub fn of(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let mut words = tags.get(APPLIED_TAG)?.split(' ');
+        let digest = words.next()?.to_owned();
+        let (mut commit, mut prune) = (None, false);
+        for word in words {
+            match word {
+                "prune" => prune = true,
+                word => commit = Some(word.to_owned()),
+            }
+        }
+        Some(Self { digest, commit, prune })
+    }
+}
+
+/// Words between blanks: the digest, the commit where there is one, `prune`.
+impl std::fmt::Display for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { digest, commit, prune } = self;
+        f.write_str(digest)?;
+        commit.iter().try_for_each(|commit| write!(f, " {commit}"))?;
+        if *prune { f.write_str(" prune") } else { Ok(()) }
+    }
+}
+
+/// A thing that another one takes over from, and that still stands beside it.
 #[derive(Debug, Clone)]
 pub struct Moving {
     /// The thing that makes way.
     pub old: Arn,
-    /// Whether it still stands beside the new one.
-    pub attaching: bool,
 }
 
 /// Not known yet, or not readable.
@@ -72,6 +108,11 @@ pub fn declared_tags(document: &Value) -> BTreeMap<String, String> {
     }
 }
 
+/// What [`SERVICE_TAG`] says of a unit's things. Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
+pub fn owner(unit: &ServiceName) -> &str {
+    if unit.is_shared() { "environment" } else { unit.as_str() }
+}
+
 /// The planning of one service.
 pub struct Planner<'p> {
     /// What the plan is made from.
@@ -86,7 +127,9 @@ pub struct Planner<'p> {
     pub outputs: BTreeMap<ResourceId, Output>,
     /// The name under which a declared thing is found, where that is not the one git gives it.
     pub names: BTreeMap<ResourceId, String>,
-    /// Things that are being replaced by others.
+    /// Whether something goes on that an earlier pass began, over several passes: what differs is no drift.
+    pub under_way: bool,
+    /// Things that take over from others.
     pub moving: BTreeMap<ResourceId, Moving>,
     wanted: BTreeSet<ResourceId>,
     /// Set when something was unreadable or is still to be read: an empty plan then means nothing.
@@ -114,6 +157,7 @@ impl<'p> Planner<'p> {
             plan,
             outputs: BTreeMap::new(),
             names: BTreeMap::new(),
+            under_way: false,
             moving: BTreeMap::new(),
             wanted: BTreeSet::new(),
             blind: false,
@@ -171,14 +215,26 @@ impl<'p> Planner<'p> {
         }
     }
 
+    /// Whether git says that this path is not compared (`sync.ignore`).
+    pub fn ignores(&self, path: &Path) -> bool {
+        self.declared.sync.ignore.iter().any(|ignored| path.is_below(ignored))
+    }
+
+    /// Says of a value that only AWS has that git does not have it, unless it is ignored.
+    pub fn not_in_git(&mut self, change: Change) {
+        // What AWS does not have nobody has set there.
+        if change.live != Shown::Absent && !self.ignores(&change.path) {
+            self.note(Note::NotInGit { change });
+        }
+    }
+
     /// Adds differences with their effects, but for those that the service ignores; gives those that were added.
     pub fn change(&mut self, changes: Vec<Change>, effect: impl Fn(&Change) -> Effect) -> Vec<(Change, Effect)> {
-        let ignored = |change: &Change| self.declared.sync.ignore.iter().any(|path| change.path.is_below(path));
         let with_effect = |change: Change| {
             let effect = effect(&change);
             (change, effect)
         };
-        let added: Vec<_> = changes.into_iter().filter(|change| !ignored(change)).map(with_effect).collect();
+        let added: Vec<_> = changes.into_iter().filter(|change| !self.ignores(&change.path)).map(with_effect).collect();
         self.plan.changes.extend(added.iter().cloned());
         added
     }
@@ -186,12 +242,14 @@ impl<'p> Planner<'p> {
     /// Takes in what a comparison found: what is declared and differs is a change, and so is what only AWS has where the
     /// service is strict; otherwise that is a note.
     pub fn found(&mut self, found: Differences, effect: impl Fn(&Change) -> Effect) -> Vec<(Change, Effect)> {
-        let Differences { mut changes, undeclared, same } = found;
+        let Differences { mut changes, mut undeclared, same } = found;
         self.plan.same += same;
+        // What AWS would fill in and does not hold is nobody's setting.
+        undeclared.retain(|change| change.live != Shown::Absent);
         if self.declared.sync.strict {
             changes.extend(undeclared);
         } else {
-            undeclared.into_iter().for_each(|change| self.note(Note::NotInGit { change }));
+            undeclared.into_iter().for_each(|change| self.not_in_git(change));
         }
         self.change(changes, effect)
     }
@@ -201,7 +259,7 @@ impl<'p> Planner<'p> {
     pub fn may_write(&mut self, section: Section) -> bool {
         let reported = &self.declared.sync.reported;
         let some = reported.contains(&section) && reported.len() < Section::ALL.len();
-        if !some || self.inputs.policy.asked || !self.applied_already() {
+        if !some || self.inputs.policy.asked || self.under_way || !self.applied_already() {
             return true;
         }
         self.note(Note::DriftReported { section });
@@ -238,6 +296,15 @@ impl<'p> Planner<'p> {
     pub fn exists(&mut self, id: &ResourceId, live: &Live) {
         if let Some(arn) = &live.arn {
             self.outputs.insert(id.clone(), Output::Known(arn.clone()));
+        }
+    }
+
+    /// The ARN of a thing, as far as it is known.
+    pub fn known(&self, id: &ResourceId) -> Option<Arn> {
+        match self.outputs.get(id) {
+            Some(Output::Known(arn)) => Some(arn.clone()),
+            Some(Output::Made(_)) => None,
+            None => self.inputs.snapshot.live(id).and_then(|live| live.arn.clone()),
         }
     }
 
@@ -287,6 +354,7 @@ impl<'p> Planner<'p> {
                     match self.part(part, &named_by, live) {
                         Some(Ok(value)) => text.push_str(&value),
                         Some(Err(made)) => {
+                            let _ = write!(text, "(ARN of {made})");
                             late.push((at.iter().fold(String::new(), |at, step| pointer(&at, step)), made));
                         }
                         None => *complete = false,
@@ -358,19 +426,27 @@ impl<'p> Planner<'p> {
 
     /// The ARN of something that this plan does not make.
     fn arn_of(&mut self, id: &ResourceId) -> Result<Option<Arn>, Later> {
-        let rule = id.name.rsplit_once('/').filter(|_| id.kind == Kind::ListenerRule);
-        let look = match rule {
-            None => self.look(id),
-            Some((listener, _)) => self.look(&ResourceId::new(Kind::ListenerRules, listener)),
-        };
-        match (look, rule) {
-            (Look::Present(live), None) => Ok(live.arn.clone()),
-            (Look::Present(live), Some((_, priority))) => {
-                let is_it = |rule: &&Arc<Live>| rule.document.get("Priority").and_then(Value::as_str) == Some(priority);
-                Ok(live.members().iter().find(is_it).and_then(|rule| rule.arn.clone()))
+        // These are read many at a time.
+        let (all, field, name) = match (id.kind, id.name.rsplit_once('/'), id.name.split_once('/')) {
+            (Kind::ListenerRule, Some((listener, priority)), _) => {
+                (ResourceId::new(Kind::ListenerRules, listener), "Priority", priority)
             }
-            (Look::Absent, _) => Ok(None),
-            (Look::Later, _) => Err(Later),
+            (Kind::ScalingPolicy, _, Some((service, name))) => {
+                (ResourceId::new(Kind::ScalingPolicies, service), "PolicyName", name)
+            }
+            _ => {
+                return match self.look(id) {
+                    Look::Present(live) => Ok(live.arn.clone()),
+                    Look::Absent => Ok(None),
+                    Look::Later => Err(Later),
+                };
+            }
+        };
+        let is_it = |member: &&Arc<Live>| member.document.get(field).and_then(Value::as_str) == Some(name);
+        match self.look(&all) {
+            Look::Present(live) => Ok(live.members().iter().find(is_it).and_then(|member| member.arn.clone())),
+            Look::Absent => Ok(None),
+            Look::Later => Err(Later),
         }
     }
 
@@ -402,9 +478,7 @@ impl<'p> Planner<'p> {
     /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
     pub fn owner_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.made_tags();
-        // Tag values may hold no parentheses (ELBv2 AddTags, "Tag restrictions").
-        let owner = if self.declared.name.is_shared() { "environment" } else { self.declared.name.as_str() };
-        tags.insert(SERVICE_TAG.to_owned(), owner.to_owned());
+        tags.insert(SERVICE_TAG.to_owned(), owner(&self.declared.name).to_owned());
         tags
     }
 
@@ -422,24 +496,35 @@ impl<'p> Planner<'p> {
         }
         let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
         // Who asks for it now may try again.
-        let same = *tag == self.applied_tag() && !self.inputs.policy.asked;
+        let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
         same.then(|| "ECS could not bring it up".to_owned())
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.
     pub fn applied_tag(&self) -> String {
-        self.plan.short_digest()
+        let commit = self.inputs.revision.map(|revision| revision.as_str().to_owned());
+        Applied { digest: self.plan.short_digest(), commit, prune: self.declared.sync.prune }.to_string()
+    }
+
+    /// What the live service's tag says of the declaration that it was brought up to date from.
+    pub fn live_applied(&self) -> Option<Applied> {
+        self.inputs.snapshot.live(&self.service_resource()).and_then(|live| Applied::of(&live.tags))
     }
 
     /// Whether what git says now was applied before, so that a difference is drift.
     pub fn applied_already(&self) -> bool {
-        let live = self.inputs.snapshot.live(&self.service_resource());
-        let tagged = live.is_some_and(|live| live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag == self.applied_tag()));
+        let tagged = self.live_applied().is_some_and(|applied| applied.digest == self.plan.short_digest());
         tagged || self.memory.applied.as_ref() == Some(&self.plan.digest)
     }
 
     pub(super) fn finish(mut self) -> (ServicePlan, BTreeSet<ResourceId>) {
         let left = self.declared.left.iter().map(|path| Note::NoLongerManaged { path: path.clone() });
+        // One sentence for each: that it left git says more than that git does not have it.
+        let has_left = |note: &Note| match note {
+            Note::NotInGit { change } => self.declared.left.iter().any(|path| change.path.is_below(path)),
+            _ => false,
+        };
+        self.plan.notes.retain(|note| !has_left(note));
         self.plan.notes.extend(left);
         self.plan.cause = self.cause();
         let holds = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
@@ -467,10 +552,11 @@ impl<'p> Planner<'p> {
                     Cause::Create
                 }
             }
+            () if self.plan.steps.iter().any(|step| step.action.call == Call::DeleteService) => Cause::Remove,
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,
-            () if self.applied_already() => Cause::Drift,
+            () if self.applied_already() && !self.under_way => Cause::Drift,
             () => Cause::Deploy,
         }
     }

@@ -26,6 +26,8 @@ pub struct Summary {
     pub correct: usize,
     /// The service does not exist yet.
     pub create: usize,
+    /// It left git, and somebody asked for its removal.
+    pub delete: usize,
     /// Nothing to do.
     pub in_sync: usize,
     /// Something is unreadable.
@@ -46,6 +48,7 @@ impl Plan {
                 Cause::Drift => summary.correct += 1,
                 Cause::Deploy => summary.deploy += 1,
                 Cause::Create => summary.create += 1,
+                Cause::Remove => summary.delete += 1,
                 Cause::Blocked => summary.blocked += 1,
                 Cause::Unknown => summary.unknown += 1,
             }
@@ -86,10 +89,10 @@ impl Plan {
         for service in &self.services {
             service.write_text(out, header.commit)?;
         }
-        let Summary { deploy, correct, create, in_sync, unknown, blocked, held } = self.summary();
+        let Summary { deploy, correct, create, delete, in_sync, unknown, blocked, held } = self.summary();
         write!(
             out,
-            "\nPlan: {deploy} to deploy, {correct} to correct, {in_sync} in sync, {create} to create, 0 to delete"
+            "\nPlan: {deploy} to deploy, {correct} to correct, {in_sync} in sync, {create} to create, {delete} to delete"
         )?;
         if unknown > 0 {
             write!(out, ", {unknown} unknown")?;
@@ -106,14 +109,14 @@ impl Plan {
     /// The plan as one JSON document (`--output json`).
     pub fn to_json(&self, header: Header<'_>) -> Value {
         let Self { revision, read_at, services } = self;
-        let Summary { deploy, correct, create, in_sync, unknown, blocked, held } = self.summary();
+        let Summary { deploy, correct, create, delete, in_sync, unknown, blocked, held } = self.summary();
         json!({
             "schemaVersion": 1,
             "revision": revision,
             "scope": header.scope,
             "liveReadAt": read_at,
             "summary": {
-                "deploy": deploy, "correct": correct, "inSync": in_sync, "create": create, "delete": 0,
+                "deploy": deploy, "correct": correct, "inSync": in_sync, "create": create, "delete": delete,
                 "unknown": unknown, "blocked": blocked, "held": held,
             },
             "services": services.iter().map(ServicePlan::to_json).collect::<Vec<_>>(),
@@ -130,6 +133,7 @@ impl ServicePlan {
             Cause::Drift => ("!", "DRIFT"),
             Cause::Deploy => ("~", "DEPLOY"),
             Cause::Create => ("+", "CREATE"),
+            Cause::Remove => ("-", "DELETE"),
             Cause::Unknown => ("?", "UNKNOWN"),
         };
         writeln!(out, "{mark} {}  {word}", self.id.service)?;
@@ -139,7 +143,10 @@ impl ServicePlan {
                 writeln!(out, "  because of commit {}, {}", commit.revision.short(), self.file)?;
             }
             (Cause::Deploy | Cause::Create, None) => writeln!(out, "  because of {}", self.file)?,
-            (Cause::InSync | Cause::Blocked | Cause::Unknown, _) => {}
+            (Cause::Remove, Some(commit)) => {
+                writeln!(out, "  because commit {} does not declare it", commit.revision.short())?
+            }
+            (Cause::InSync | Cause::Remove | Cause::Blocked | Cause::Unknown, _) => {}
         }
         for (change, effect) in &self.changes {
             writeln!(out, "    {change}  [{effect}]")?;
@@ -156,7 +163,9 @@ impl ServicePlan {
         for note in &self.notes {
             writeln!(out, "  note: {note}")?;
         }
+        let creates = self.steps.iter().any(|step| step.effect == Effect::Create);
         let effect = match self.effect() {
+            _ if creates => "a new service starts its tasks",
             Effect::RollingRestart | Effect::ForcedRestart => {
                 "tasks are replaced, as the deployment configuration says"
             }

@@ -3,9 +3,9 @@
 use super::{comparable, listener_of, own_groups, priority_of};
 use crate::core::desired::Resource;
 use crate::core::document::Node;
-use crate::core::id::{Kind, ServiceName};
+use crate::core::id::{Kind, ResourceId, ServiceName};
 use crate::core::observed::Live;
-use crate::core::plan::{Hold, Planner, SERVICE_TAG};
+use crate::core::plan::{Hold, Look, Planner, SERVICE_TAG, owner};
 use crate::kind::forward;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,7 +118,7 @@ fn by_place(planner: &mut Planner<'_>, claims: &mut [Claim<'_>], live: &[Arc<Liv
             continue;
         }
         let mine = *claim.service == planner.declared.name;
-        let groups = if mine { forwards(planner, claim.rule) } else { Vec::new() };
+        let groups = if mine { forwards(planner, claim.rule)? } else { Vec::new() };
         let candidates: Vec<usize> = (0..live.len())
             .filter(|at| !taken.contains(at))
             .filter(|at| match claim.priority {
@@ -133,7 +133,7 @@ fn by_place(planner: &mut Planner<'_>, claims: &mut [Claim<'_>], live: &[Arc<Liv
                 chosen = chosen.or(Some(at));
                 continue;
             }
-            let service = claim.service.as_str().to_owned();
+            let service = owner(claim.service).to_owned();
             let tags = planner.tags_of(live[at].arn.as_ref()?)?;
             if planner.is_ours(&tags) && tags.get(SERVICE_TAG) == Some(&service) {
                 chosen = chosen.or(Some(at));
@@ -144,28 +144,26 @@ fn by_place(planner: &mut Planner<'_>, claims: &mut [Claim<'_>], live: &[Arc<Liv
     Some(())
 }
 
-/// The ARNs of the groups that a declared rule forwards to, as far as they are known.
-fn forwards(planner: &Planner<'_>, rule: &Resource) -> Vec<String> {
-    use crate::core::plan::Output;
-    let document = rule.input.to_value();
-    let names = own_groups(planner);
-    let known = |id: &crate::core::id::ResourceId| match planner.outputs.get(id) {
-        Some(Output::Known(arn)) => Some(arn.as_str().to_owned()),
-        Some(Output::Made(_)) | None => {
-            planner.inputs.snapshot.live(id).and_then(|live| live.arn.as_ref()).map(|arn| arn.as_str().to_owned())
+/// The ARNs of the groups that a declared rule forwards to, as far as they exist; `None` when that must be read first.
+fn forwards(planner: &mut Planner<'_>, rule: &Resource) -> Option<Vec<String>> {
+    let mut groups = Vec::new();
+    for text in forward::groups(&rule.input.to_value(), "Actions") {
+        let Some(name) = text.strip_prefix("(ARN of target group ").and_then(|rest| rest.strip_suffix(')')) else {
+            groups.push(text);
+            continue;
+        };
+        let id = ResourceId::new(Kind::TargetGroup, name);
+        if !planner.outputs.contains_key(&id) {
+            match planner.look(&id) {
+                Look::Present(_) | Look::Absent => {}
+                Look::Later => return None,
+            }
         }
-    };
-    let mut groups: Vec<String> = forward::groups(&document, "Actions")
-        .into_iter()
-        .filter_map(|text| match text.strip_prefix("(ARN of target group ").and_then(|rest| rest.strip_suffix(')')) {
-            Some(name) => known(&crate::core::id::ResourceId::new(Kind::TargetGroup, name)),
-            None => Some(text),
-        })
-        .collect();
-    groups.retain(|arn| !arn.is_empty() && (names.contains_key(arn) || arn.starts_with("arn:")));
+        groups.extend(planner.known(&id).map(|arn| arn.as_str().to_owned()));
+    }
     groups.sort();
     groups.dedup();
-    groups
+    Some(groups)
 }
 
 /// The next free priority: above every other one, where there is room, else the first gap.
@@ -228,11 +226,38 @@ fn foreign(planner: &Planner<'_>, claims: &[Claim<'_>], live: &[Arc<Live>]) -> V
             .map(|id| &*id.name)
             .collect::<Vec<_>>();
         let why = match (twin, forwards.as_slice()) {
-            (Some(twin), _) => format!("it has the same conditions as {}", twin.rule.id),
+            (Some(twin), _) => {
+                let first = twin.live.is_some_and(|at| priority_of(rule) < priority_of(&live[at]));
+                let place = if first { "and takes the traffic before it" } else { "and never gets traffic behind it" };
+                format!("it has the same conditions as {} {place}", twin.rule.id)
+            }
             (None, []) => continue,
             (None, names) => format!("it forwards to {}, and git does not declare it", names.join(", ")),
         };
         foreign.push((rule.clone(), why));
     }
     foreign
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_free_priority_is_above_all_others() {
+        for (taken, next) in [
+            (vec![], Some(1)),
+            (vec![1], Some(2)),
+            (vec![3, 10], Some(11)),
+            (vec![49_999], Some(50_000)),
+            // The end is taken: the first gap.
+            (vec![50_000], Some(1)),
+            (vec![1, 2, 4, 50_000], Some(3)),
+            ((1..=50_000).collect(), None),
+        ] {
+            let mut all: BTreeSet<i64> = taken.iter().copied().collect();
+            assert_eq!(free(&mut all), next, "beside {:?}", taken.iter().take(5).collect::<Vec<_>>());
+            assert!(next.is_none_or(|next| all.contains(&next)), "it is taken now");
+        }
+    }
 }

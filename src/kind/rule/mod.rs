@@ -5,15 +5,14 @@ mod assign;
 
 use self::assign::{Assigned, assign};
 use super::settle::{self, complete, fields, late_in};
-use super::{forward, replace};
+use super::{forward, replace, shift};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Resource, Section};
 use crate::core::diff::change;
-use crate::core::document::{Node, Part, Tree};
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::{Table, normalise};
-use crate::core::observed::{Facts, Live};
-use crate::core::plan::{Hold, Look, Note, Output, Planner};
+use crate::core::observed::Live;
+use crate::core::plan::{Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,11 +34,14 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
 
 /// Plans the rules that a file declares, listener by listener.
 pub fn plan(planner: &mut Planner<'_>) {
-    let listeners: BTreeSet<String> =
-        planner.declared.of(Kind::ListenerRule).map(|rule| listener_of(rule).to_owned()).collect();
-    for listener in listeners {
+    for listener in listeners(planner) {
         one_listener(planner, &listener);
     }
+}
+
+/// The listeners that a file declares rules for.
+pub(super) fn listeners(planner: &Planner<'_>) -> BTreeSet<String> {
+    planner.declared.of(Kind::ListenerRule).map(|rule| listener_of(rule).to_owned()).collect()
 }
 
 /// `LOAD-BALANCER:PORT`, or the listener's ARN.
@@ -104,7 +106,10 @@ fn set_priorities(planner: &mut Planner<'_>, rules: &ResourceId, assigned: &Assi
 }
 
 fn create(planner: &mut Planner<'_>, rules: &ResourceId, rule: &Resource, priority: i64) {
-    let Some(mut input) = completed(planner, rule) else { return };
+    if !settle::may_create(planner, Section::Rules, rule) {
+        return;
+    }
+    let Some(mut input) = completed(planner, rule, None) else { return };
     settle::owned(planner, &mut input.document);
     if let Value::Object(map) = &mut input.document {
         map.insert("Priority".into(), json!(priority));
@@ -113,38 +118,48 @@ fn create(planner: &mut Planner<'_>, rules: &ResourceId, rule: &Resource, priori
     planner.make(Action { call: Call::CreateRule, target: rule.id.clone(), input }, Effect::NoRestart, against);
 }
 
-/// The rule's input, with the old target group beside the new one while one is replaced.
-fn completed(planner: &mut Planner<'_>, rule: &Resource) -> Option<Input> {
-    let with_old = Resource { input: replace::beside(planner, &rule.input), ..rule.clone() };
-    complete(planner, &with_old)
+/// The rule's input, in which a group whose tasks are not there yet waits behind what is live.
+fn completed(planner: &mut Planner<'_>, rule: &Resource, live: Option<&Live>) -> Option<Input> {
+    let (input, waiting) = replace::staged(planner, &rule.input, "Actions", live)?;
+    // A replacement says so itself.
+    for group in waiting {
+        let said = |note: &Note| matches!(note, Note::Replacing { id, .. } if *id == group);
+        if !planner.plan.notes.iter().any(said) {
+            planner.note(Note::Staged { id: rule.id.clone(), group });
+        }
+    }
+    complete(planner, &Resource { input, ..rule.clone() })
 }
 
 fn update(planner: &mut Planner<'_>, rules: &ResourceId, rule: &Resource, live: &Arc<Live>) {
     planner.exists(&rule.id, live);
-    let Some(Input { document: mut written, late }) = completed(planner, rule) else { return };
+    let Some(shifted) = shift::shift(planner, &rule.id, &rule.input, live) else { return };
+    let input = match &shifted {
+        Some(_) => complete(planner, rule),
+        None => completed(planner, rule, Some(live)),
+    };
+    let Some(Input { document: mut written, mut late }) = input else { return };
     let shape = planner.inputs.shapes.rule;
     let (mut desired, mut now) = (comparable(&written, shape), comparable(&live.document, shape));
-    let shifted = is_shifted(planner, &rule.id, live);
-    if shifted {
-        forward::without_weights(&mut desired, "Actions");
-        forward::without_weights(&mut now, "Actions");
-        keep_weights(&mut written, &live.document);
+    let left =
+        shifted.as_ref().map(|shift| shift.leave("Actions", &mut written, &mut desired, &mut now, &live.document));
+    if left == Some(true) {
+        late = shift::without_late_groups(late, "Actions");
     }
     // Which spelling git uses does not matter: what is declared is what the one form of it holds.
-    let mut declared = settle::without(&desired, &[]);
+    let mut declared = desired.clone();
     if let (Value::Object(declared), Some(none)) = (&mut declared, written.get("Transforms")) {
         declared.entry("Transforms").or_insert(none.clone());
     }
     let found = settle::compare(planner, &rule.path, shape, &declared, &desired, &now);
-    let found = fields(&rule.path, &found);
-    if !found.is_empty() {
-        let deployment = planner.inputs.snapshot.service(&planner.declared.name).filter(|facts| facts.is_rolling_out());
-        if let (true, Some(facts)) = (shifted, deployment) {
-            let deployment = facts.primary().map(|primary| primary.id.clone()).unwrap_or_default();
-            planner.hold(Hold::RolloutInProgress { deployment });
-        } else if planner.may_write(Section::Rules) {
-            modify(planner, rules, rule, live, &written, &late, &found);
-        }
+    let mut found = fields(&rule.path, &found);
+    if left == Some(false) && found.contains(&"Actions") {
+        shift::Shift::elsewhere(planner, &rule.id);
+        found.retain(|field| *field != "Actions");
+    }
+    let waits = !found.is_empty() && shifted.is_some_and(|shift| shift.is_moving(planner));
+    if !found.is_empty() && !waits && planner.may_write(Section::Rules) {
+        modify(planner, rules, rule, live, &written, &late, &found);
     }
     settle::tag(planner, Section::Rules, &rule.path, &rule.id, live.arn.as_ref(), &written);
 }
@@ -159,66 +174,18 @@ fn modify(
     found: &[&str],
 ) {
     let mut document = settle::only(written, found);
-    if document.get("Transforms").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    let none = document.get("Transforms").is_none_or(|all| all.as_array().is_some_and(Vec::is_empty));
+    if found.contains(&"Transforms") && none {
         // "To remove all transforms, set this to true; you cannot specify both" (ModifyRule, ResetTransforms).
         document.remove("Transforms");
         document.insert("ResetTransforms".into(), json!(true));
     }
     document.insert("RuleArn".into(), json!(live.arn.as_ref().map(Arn::as_str)));
-    let input = Input { document: Value::Object(document), late: late_in(late, found) };
+    let mut document = Value::Object(document);
+    forward::keep_client_secrets(&mut document, "Actions");
+    let input = Input { document, late: late_in(late, found) };
     let against = settle::against(planner, rules);
     planner.step(Action { call: Call::ModifyRule, target: rule.id.clone(), input }, Effect::NoRestart, against);
-}
-
-/// Whether ECS, or CodeDeploy, shifts traffic by this rule: its weights are not git's then.
-fn is_shifted(planner: &Planner<'_>, id: &ResourceId, rule: &Live) -> bool {
-    let Some(workload) = planner.workload() else { return false };
-    let names = |node: &Node| match &node.tree {
-        Tree::Template(parts) => parts.contains(&Part::Arn(id.clone())),
-        Tree::Text(text) => rule.arn.as_ref().is_some_and(|arn| arn.as_str() == text),
-        _ => false,
-    };
-    const FIELDS: [&str; 2] = ["productionListenerRule", "testListenerRule"];
-    let balancers = workload.service.get("loadBalancers").map(Node::items).unwrap_or_default().iter();
-    let declared = balancers.filter_map(|balancer| balancer.get("advancedConfiguration"));
-    if declared.flat_map(|config| FIELDS.map(|field| config.get(field))).flatten().any(names) {
-        return true;
-    }
-    let Some(live) = planner.inputs.snapshot.live(&planner.service_resource()) else { return false };
-    if !matches!(&live.facts, Facts::Service(_)) {
-        return false;
-    }
-    let arn = rule.arn.as_ref().map(Arn::as_str);
-    let balancers = live.document.get("loadBalancers").and_then(Value::as_array).into_iter().flatten();
-    let mut configs = balancers.filter_map(|balancer| balancer.get("advancedConfiguration"));
-    let by_ecs = configs
-        .any(|config| FIELDS.iter().any(|field| arn.is_some() && config.get(*field).and_then(Value::as_str) == arn));
-    by_ecs || live.document.pointer("/deploymentController/type") == Some(&json!("CODE_DEPLOY"))
-}
-
-/// The live weights in the place of git's, for a rule by which traffic is shifted.
-fn keep_weights(written: &mut Value, live: &Value) {
-    let mut weights: BTreeMap<String, Value> = BTreeMap::new();
-    each_group(&mut live.clone(), |arn, group| {
-        weights.extend(group.get("Weight").map(|weight| (arn.to_owned(), weight.clone())));
-    });
-    each_group(written, |arn, group| {
-        if let (Value::Object(group), Some(weight)) = (group, weights.get(arn)) {
-            group.insert("Weight".into(), weight.clone());
-        }
-    });
-}
-
-fn each_group(document: &mut Value, mut with: impl FnMut(&str, &mut Value)) {
-    let actions = document.get_mut("Actions").and_then(Value::as_array_mut).into_iter().flatten();
-    for action in actions {
-        let groups = action.pointer_mut("/ForwardConfig/TargetGroups").and_then(Value::as_array_mut);
-        for group in groups.into_iter().flatten() {
-            if let Some(arn) = group.get("TargetGroupArn").and_then(Value::as_str).map(str::to_owned) {
-                with(&arn, group);
-            }
-        }
-    }
 }
 
 /// The ARNs of the target groups that this file declares, as far as they exist.

@@ -102,6 +102,7 @@ pub fn comparable(document: &Value, shape: Shape) -> Value {
     }
     let daemon = map.get("schedulingStrategy") == Some(&json!("DAEMON"));
     percentages(map, daemon);
+    shifts(map);
     service_connect(map);
     if map.contains_key("capacityProviderStrategy") {
         map.remove("launchType");
@@ -115,6 +116,48 @@ fn percentages(map: &mut Map<String, Value>, daemon: bool) {
         let (maximum, minimum) = if daemon { (100, 0) } else { (200, 100) };
         configuration.entry("maximumPercent").or_insert(json!(maximum));
         configuration.entry("minimumHealthyPercent").or_insert(json!(minimum));
+    }
+}
+
+/// Traffic that is shifted by steps, where only the strategy is said: "the default is 10 % every 6 minutes, 5 % for 10
+/// minutes" (LinearConfiguration, CanaryConfiguration).
+fn shifts(map: &mut Map<String, Value>) {
+    let Some(Value::Object(configuration)) = map.get_mut("deploymentConfiguration") else { return };
+    let (block, defaults) = match configuration.get("strategy").and_then(Value::as_str) {
+        Some("LINEAR") => ("linearConfiguration", [("stepPercent", 10), ("stepBakeTimeInMinutes", 6)]),
+        Some("CANARY") => ("canaryConfiguration", [("canaryPercent", 5), ("canaryBakeTimeInMinutes", 10)]),
+        _ => return,
+    };
+    if let Value::Object(block) = configuration.entry(block).or_insert_with(|| json!({})) {
+        for (field, value) in defaults {
+            block.entry(field).or_insert(json!(value));
+        }
+    }
+}
+
+/// Without a namespace it is the cluster's (ServiceConnectConfiguration, namespace): where git leaves it out it is taken
+/// from what is live, and so are the names that AWS makes with it.
+pub(super) fn in_live_namespace(desired: &mut Value, live: &Value) {
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    let (Some(Value::Object(ours)), Some(theirs)) =
+        (desired.get_mut("serviceConnectConfiguration"), live.get("serviceConnectConfiguration"))
+    else {
+        return;
+    };
+    let Some(namespace) = theirs.get("namespace").filter(|_| !ours.contains_key("namespace")).cloned() else { return };
+    ours.insert("namespace".into(), namespace);
+    let theirs = theirs.get("services").and_then(Value::as_array).cloned().unwrap_or_default();
+    for service in ours.get_mut("services").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(name) = text(service, "discoveryName").or_else(|| text(service, "portName")) else { continue };
+        let same = theirs.iter().find(|other| other.get("portName") == service.get("portName"));
+        let aliases = same.and_then(|other| other.get("clientAliases")?.as_array().cloned()).unwrap_or_default();
+        let own = service.get_mut("clientAliases").and_then(Value::as_array_mut).into_iter().flatten();
+        for (alias, live) in own.zip(aliases) {
+            let made = text(&live, "dnsName").filter(|dns| dns.strip_prefix(&name).is_some_and(|n| n.starts_with('.')));
+            if let (Value::Object(alias), Some(dns)) = (alias, made) {
+                alias.entry("dnsName").or_insert(dns.into());
+            }
+        }
     }
 }
 

@@ -2,18 +2,18 @@
 
 mod comparable;
 
-use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE};
+use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_namespace};
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
-use super::replace;
 use super::settle::laid_over;
+use super::{replace, shift};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Section, Workload};
 use crate::core::diff::{Change, Differences, Managed, diff};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
-use crate::core::plan::{APPLIED_TAG, Against, Hold, Look, Note, Output, Planner};
+use crate::core::plan::{APPLIED_TAG, Against, Applied, Hold, Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -190,6 +190,7 @@ pub fn compare(written: &Value, live: &Value, shape: Shape) -> Differences {
     if let (Value::Object(desired), Some(strategy)) = (&mut desired, live.get("schedulingStrategy")) {
         desired.entry("schedulingStrategy").or_insert(strategy.clone());
     }
+    in_live_namespace(&mut desired, &live);
     let any_version = matches!(written.get("platformVersion").and_then(Value::as_str), None | Some("LATEST"));
     if let Value::Object(live) = &mut live {
         if any_version {
@@ -252,7 +253,8 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
     if !fields.is_empty() {
         planner.hold(Hold::Replacement { fields });
     }
-    let controller = controller(planner);
+    let live = planner.inputs.snapshot.live(&planner.service_resource());
+    let controller = live.map_or("ECS", |live| shift::controller(live)).to_owned();
     if controller != "ECS" {
         let mut fields: Vec<String> = changed.iter().filter_map(|(c, _)| c.path.top()).map(str::to_owned).collect();
         fields.extend(moves.then(|| "taskDefinition".to_owned()));
@@ -276,13 +278,6 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
     planner.plan.holds.len() > holds
 }
 
-/// The live deployment controller; left out in some answers, where it is ECS.
-fn controller(planner: &Planner<'_>) -> String {
-    let live = planner.inputs.snapshot.live(&planner.service_resource());
-    let kind = live.and_then(|live| live.document.pointer("/deploymentController/type")?.as_str());
-    kind.unwrap_or("ECS").to_owned()
-}
-
 /// Only the fields that differ, each in full: UpdateService merges at the top, and inside a block what it replaces and
 /// what it keeps differs from member to member, so a block is sent as git says it with the live values of what git
 /// leaves out.
@@ -303,8 +298,9 @@ fn update_input(
     let mut map = Map::new();
     for field in &fields {
         let value = written.get(*field).cloned().unwrap_or_else(|| cleared(field));
-        let block = match (live.get(*field), &value) {
-            (Some(live @ Value::Object(_)), Value::Object(_)) => laid_over(live, &value),
+        let shape = planner.inputs.shapes.create_service.field(field).map(|field| (field.shape)());
+        let block = match (live.get(*field), shape) {
+            (Some(live), Some(shape)) => laid_over(shape, live, &value),
             _ => value,
         };
         map.insert((*field).to_owned(), block);
@@ -371,8 +367,8 @@ pub fn mark(planner: &mut Planner<'_>) {
         Facts::Service(facts) if facts.status == "INACTIVE" => return mark_created(planner),
         _ => return,
     }
-    // What is on hold is not applied.
-    if !planner.plan.holds.is_empty() {
+    // What is on hold, or between two groups, is not applied yet.
+    if !planner.plan.holds.is_empty() || !planner.moving.is_empty() {
         return;
     }
     let path = crate::core::diff::Path::section(SECTION);
@@ -380,12 +376,17 @@ pub fn mark(planner: &mut Planner<'_>) {
     if !tags.is_empty() && !planner.may_write(Section::Service) {
         tags.clear();
     }
-    let unfinished = live.tags.get(APPLIED_TAG).is_some_and(|tag| *tag != planner.applied_tag());
+    let digest: String = planner.declared.digest.chars().take(16).collect();
+    let applied = planner.live_applied();
+    let same = |applied: &Applied| applied.digest == digest && applied.prune == planner.declared.sync.prune;
+    let unfinished = applied.as_ref().is_some_and(|applied| !same(applied));
     if tags.is_empty() && planner.plan.steps.is_empty() && !unfinished {
         return;
     }
-    tags.insert(APPLIED_TAG.into(), planner.applied_tag());
-    tags.retain(|key, value| live.tags.get(key) != Some(value));
+    // The same declaration keeps the commit that it was first applied from.
+    if !applied.as_ref().is_some_and(same) {
+        tags.insert(APPLIED_TAG.into(), planner.applied_tag());
+    }
     let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
     if let Some(action) = action {
         planner.step(action, Effect::NoRestart, None);

@@ -421,8 +421,7 @@ mod tests {
                 service["desiredCount"] = count.into();
             }
             let (task_definition, service) = (Node::empty_map(&place), Node::of_value(&service, &place));
-            let checked = Checked::default();
-            let parts = Parts::of(&task_definition, &service, &task_definition, &checked);
+            let parts = Parts::of(&task_definition, &service, &task_definition, &[]);
             assert_eq!(cannot_roll(&parts).is_none(), rolls, "{count:?} tasks, {least} and {most} percent");
         }
     }

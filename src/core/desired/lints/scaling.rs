@@ -442,6 +442,7 @@ mod tests {
                 task_definition: &nothing,
                 service: &nothing,
                 target_groups: Vec::new(),
+                attributes: Vec::new(),
                 scaling: None,
                 policies: vec![("out", &adds), ("in", &takes)],
                 alarms: vec![("out", &above), ("in", &below)],
