@@ -1,12 +1,15 @@
 //! `driftless run` on an account and a repository, and what it shows.
 
+use super::account::writes;
 use super::{Account, Repository, program};
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +20,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The daemon promises to stop within 20 s of SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// So many passes over everything that is live must be quiet before a daemon is stopped. What AWS shows at once is seen in
+/// the pass after it; a mistake that needs several passes to show has them here.
+const QUIET_PASSES: u64 = 20;
+
 /// What differs from the usual daemon of a test.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -25,11 +32,13 @@ pub struct Options {
     /// More lines of the settings file.
     pub settings: String,
     /// Where the mirrors are kept: to give a second daemon the first one's. A new folder when `None`.
-    pub state: Option<std::path::PathBuf>,
+    pub state: Option<PathBuf>,
     /// Another remote than the repository.
     pub url: Option<String>,
     /// Whether everything is logged.
     pub debug: bool,
+    /// Whether other daemons write to the account meanwhile: whether this one is quiet at its end is not known then.
+    pub among_others: bool,
 }
 
 /// A daemon that follows `env` on the branch `main` of a repository, and looks at git and AWS every second.
@@ -37,6 +46,10 @@ pub struct Daemon {
     child: Child,
     address: String,
     folder: tempfile::TempDir,
+    /// The account's; `None` among others.
+    ledger: Option<PathBuf>,
+    /// How many writes and passes there were when a write was last seen: since then it is quiet.
+    quiet_since: Cell<(usize, u64)>,
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -58,6 +71,12 @@ impl Status {
     /// Whether there are services, and all are in this state.
     pub fn all(&self, state: &str) -> bool {
         !self.services().is_empty() && self.services().iter().all(|service| service["state"] == state)
+    }
+
+    /// Whether there are ECS services, and all are in this state, whatever they share is in.
+    pub fn all_services(&self, state: &str) -> bool {
+        let mut services = self.services().iter().filter(|service| service["shared"] == false).peekable();
+        services.peek().is_some() && services.all(|service| service["state"] == state)
     }
 
     /// Whether all are live on this commit.
@@ -104,7 +123,8 @@ impl Daemon {
             let _ = child.wait();
             panic!("no address, but {line:?}: {}", fs::read_to_string(log).unwrap_or_default())
         });
-        Self { child, address, folder, _stdout: stdout }
+        let ledger = (!options.among_others).then(|| account.ledger_file());
+        Self { child, address, folder, ledger, quiet_since: Cell::default(), _stdout: stdout }
     }
 
     /// Where it listens.
@@ -169,11 +189,38 @@ impl Daemon {
     /// Waits until `is` is true; after a minute it panics with the last status and the log.
     #[track_caller]
     pub fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
+        self.note_writes();
         let until = Instant::now() + WAIT_LIMIT;
         while !is() {
             assert!(Instant::now() < until, "waited in vain until {what}:\n{}\n{}", self.status(), self.log());
             std::thread::sleep(LOOK);
         }
+        self.note_writes();
+    }
+
+    /// Begins to count quiet passes anew where something was written since the last look.
+    fn note_writes(&self) {
+        let Some(ledger) = &self.ledger else { return };
+        let count = writes(ledger).len();
+        if count != self.quiet_since.get().0 {
+            self.quiet_since.set((count, self.passes()));
+        }
+    }
+
+    /// What is live stays untouched: [`QUIET_PASSES`] passes over each service write nothing. Those are counted that have
+    /// gone by since the last write, so that a test which has waited does not wait again.
+    #[track_caller]
+    fn assert_quiet_end(&self) {
+        let (Some(ledger), status) = (&self.ledger, self.status()) else { return };
+        if !status.all("live") {
+            return;
+        }
+        self.note_writes();
+        let (count, since) = self.quiet_since.get();
+        let enough = since + QUIET_PASSES * status.services().len() as u64;
+        self.until(&format!("{QUIET_PASSES} quiet passes are done"), || self.passes() >= enough);
+        let written = writes(ledger).since(count);
+        assert_eq!(written.len(), 0, "written although nothing had changed:\n{}{}", written.text(), self.log());
     }
 
     /// Passes over one service so far, all services together, whatever came of them.
@@ -195,9 +242,10 @@ impl Daemon {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// SIGTERM: it must end in time, and with code 0.
+    /// SIGTERM: it must end in time, and with code 0. Where everything is live it must have been quiet before.
     #[track_caller]
     pub fn stop(mut self) {
+        self.assert_quiet_end();
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success(), "it had ended before: {}", self.log());
         let until = Instant::now() + STOP_LIMIT;

@@ -7,7 +7,7 @@
 //! daemon.wait("everything is live", |status| status.all("live"));
 //! assert_eq!(account.writes().count("CreateService"), 2);    // the ledger: what driftless really sent
 //! assert_quiet(&account, &daemon, 20);                       // and then nothing more
-//! daemon.stop();                                             // SIGTERM, and exit code 0
+//! daemon.stop();                                             // quiet to the end, SIGTERM, and exit code 0
 //! ```
 //!
 //! Nothing is shared between tests, and everything ends with them, also when they panic or are killed.

@@ -59,8 +59,17 @@ impl Repository {
         self.write(file, &text.replace(from, to));
     }
 
-    /// Gives every service this `sync` section instead of its own.
+    /// Gives every service, and what they share, this `sync` section instead of its own.
     pub fn sync(&self, section: &str) {
+        let environment = self.read("environment.yaml");
+        let kept: String =
+            environment.lines().filter(|line| !line.starts_with("  sync:")).map(|l| format!("{l}\n")).collect();
+        let section_of_defaults = format!("defaults:\n  sync: {section}\n");
+        let changed = match kept.contains("\ndefaults:\n") {
+            true => kept.replace("\ndefaults:\n", &format!("\n{section_of_defaults}")),
+            false => format!("{kept}\n{section_of_defaults}"),
+        };
+        self.write("environment.yaml", &changed);
         for entry in fs::read_dir(self.environment().join("services")).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {

@@ -63,7 +63,8 @@ pub fn behind_proxy(account: &Account) -> (Proxy, Options) {
     let proxy = Proxy::before(&account.env()["AWS_ENDPOINT_URL_ECS"], &account.env()["AWS_ENDPOINT_URL"]);
     let url = || proxy.url().to_owned();
     let env = BTreeMap::from([("AWS_ENDPOINT_URL".to_owned(), url()), ("AWS_ENDPOINT_URL_ECS".to_owned(), url())]);
-    (proxy, Options { env, ..Options::default() })
+    // Its rows share the account.
+    (proxy, Options { env, among_others: true, ..Options::default() })
 }
 
 /// Asks ECS itself, past every proxy. The CLI does the same, and takes a second of a processor for it.
