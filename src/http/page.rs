@@ -170,3 +170,46 @@ fn ago(now: Timestamp, at: Timestamp) -> String {
         _ => format!("{} d", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(service: &str, rank: Headline) -> Row {
+        Row {
+            mark: rank.mark(),
+            state: rank.word(),
+            cluster: "prod".into(),
+            path: service.into(),
+            service: if service == "(shared)" { "what the services share".into() } else { service.into() },
+            shared: service == "(shared)",
+            tasks: String::new(),
+            runs: String::new(),
+            commit: String::new(),
+            since: String::new(),
+            checked: String::new(),
+            reason: String::new(),
+            rank,
+        }
+    }
+
+    #[test]
+    fn what_services_share_is_named_and_not_counted() {
+        let said = |rows: &[(&str, Headline)]| {
+            let mut rows: Vec<Row> = rows.iter().map(|(service, rank)| row(service, *rank)).collect();
+            rows.sort_by_key(|row| row.rank);
+            hero(&rows, &[])
+        };
+        let (live, drifted) = (Headline::Live, Headline::Drifted);
+        assert_eq!(said(&[("(shared)", live), ("web", live), ("api", live)]), "All 2 services are live");
+        assert_eq!(
+            said(&[("(shared)", drifted), ("web", live), ("api", live)]),
+            "2 of 2 services are live; what the services share is drifted"
+        );
+        assert_eq!(
+            said(&[("(shared)", live), ("web", drifted), ("api", live)]),
+            "1 of 2 services are live; web is drifted"
+        );
+        assert_eq!(said(&[("(shared)", live)]), "No services are declared");
+    }
+}

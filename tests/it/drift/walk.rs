@@ -9,6 +9,7 @@ use super::{QUIET_PASSES, Stage};
 use crate::support::{Entry, Repository, Writes, assert_quiet, driftless};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 #[test]
 fn every_field_of_connections_is_put_back() {
@@ -76,6 +77,7 @@ struct Leaf {
 /// Every distinct setting that an example declares is changed from outside, in one of the things that declare it, and each
 /// is put back by one call of its kind that carries nothing else.
 fn every_declared_field(example: &str, expected: usize, change: impl FnOnce(&Repository)) {
+    let began = Instant::now();
     let stage = Stage::of_changed(example, |repository| {
         change(repository);
         repository.sync("{ minInterval: 1s }");
@@ -109,6 +111,7 @@ fn every_declared_field(example: &str, expected: usize, change: impl FnOnce(&Rep
     }
     assert_eq!(after.len(), before.len(), "nothing came beside it");
     assert_eq!(count, expected, "fields of {example}");
+    println!("{example}: {count} fields in {:.0} s", began.elapsed().as_secs_f64());
     stage.daemon.stop();
 }
 
