@@ -35,7 +35,8 @@ const ATTEMPTS_MAX: u32 = 12;
 pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>) -> anyhow::Result<Exit> {
     let desired = loaded.desired()?;
     ensure!(!loaded.has_errors(), "nothing is deleted while files have errors: what is absent may only be unreadable");
-    ensure!(!desired.services.is_empty(), "nothing is deleted from an environment that declares no service at all");
+    let declared = desired.services.keys().filter(|name| !name.is_shared()).count();
+    ensure!(declared > 0, "nothing is deleted from an environment that declares no service at all");
     let commit =
         loaded.commit.as_ref().context("nothing is deleted without a commit: name a repository with --repo")?;
     let name = ServiceName::from(name);
@@ -44,7 +45,7 @@ pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>) -> any
     let observer = connect(&scope).await?;
     let left = left(&observer, desired).await?;
     ensure!(left.contains(&name), "there is no service {name} that this environment made and git does not declare");
-    let managed = desired.services.keys().filter(|name| !name.is_shared()).count() + left.len();
+    let managed = declared + left.len();
     let allowed = (managed / TENTH).max(1);
     if left.len() > allowed && acknowledged != Some(commit.revision.as_str()) {
         let names: Vec<&str> = left.iter().map(ServiceName::as_str).collect();

@@ -1,6 +1,6 @@
 //! What left git is deleted only when everything says that this is meant, and then all of it that was made for it.
 
-use crate::support::{Account, Repository, driftless};
+use crate::support::{Account, Repository, driftless, small};
 
 /// Everything that deletes.
 fn deletions(account: &Account) -> Vec<String> {
@@ -95,4 +95,48 @@ fn a_service_that_did_not_ask_for_it_or_is_not_ours_is_kept() {
     let foreign = prune().assert_status(1);
     assert!(foreign.stderr.contains("there is no service prod-api that this environment made"), "{}", foreign.stderr);
     assert_eq!(deletions(&account), Vec::<String>::new());
+}
+
+#[test]
+fn many_at_once_are_asked_for_again_and_all_of_them_never() {
+    let account = small::account();
+    let repository = small::repository(&["a", "b", "c"]);
+    repository.edit("environment.yaml", "defaults:\n", "defaults:\n  sync: { prune: true }\n");
+    repository.commit("What leaves may be deleted");
+    let url = repository.path().to_str().unwrap().to_owned();
+    let apply = |more: &[&str]| {
+        let place = ["apply", "--repo", &url, "--ref", "main", "--path", "env"];
+        driftless(&account, &place.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    apply(&[]).assert_status(0);
+    let applied = repository.git(&["rev-parse", "HEAD"]);
+    for name in ["a", "b"] {
+        repository.remove(&small::file(name));
+    }
+    let commit = repository.commit("Two of three");
+    let asked = apply(&["--prune", "a"]).assert_status(1);
+    assert!(asked.stderr.contains("2 of 3 services left git (a, b), more than 1"), "{}", asked.stderr);
+    let other = apply(&["--prune", "a", "--acknowledge", &applied]).assert_status(1);
+    assert!(other.stderr.contains(&format!("--acknowledge {commit}")), "{}", other.stderr);
+    assert_eq!(deletions(&account), Vec::<String>::new());
+    apply(&["--prune", "a", "--acknowledge", &commit]).assert_status(0);
+    assert_eq!(deletions(&account), ["DeleteService"]);
+
+    // A commit that does not come after the one that was applied proves nothing.
+    repository.git(&["switch", "--quiet", "--orphan", "elsewhere"]);
+    std::fs::create_dir_all(repository.environment().join("services")).unwrap();
+    repository
+        .write("environment.yaml", &small::ENVIRONMENT.replace("defaults:\n", "defaults:\n  sync: { prune: true }\n"));
+    repository.write(&small::file("c"), &small::service("c"));
+    let unrelated = repository.commit("Another history");
+    repository.git(&["branch", "--quiet", "--force", "main", &unrelated]);
+    let refused = apply(&["--prune", "b"]).assert_status(1);
+    assert!(refused.stderr.contains("does not follow"), "{}", refused.stderr);
+
+    repository.remove(&small::file("c"));
+    let none = repository.commit("Nothing is left");
+    repository.git(&["branch", "--quiet", "--force", "main", &none]);
+    let empty = apply(&["--prune", "b", "--acknowledge", &none]).assert_status(1);
+    assert!(empty.stderr.contains("declares no service at all"), "{}", empty.stderr);
+    assert_eq!(deletions(&account), ["DeleteService"]);
 }
