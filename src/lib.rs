@@ -22,3 +22,4 @@ pub mod git;
 pub mod http;
 pub mod kind;
 pub mod settings;
+pub mod sim;
