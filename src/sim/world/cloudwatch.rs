@@ -11,3 +11,8 @@ pub struct CloudWatch {}
 pub fn answer(_world: &mut World, _operation: &str, _input: &Value) -> Option<Answer> {
     None
 }
+
+/// The state of an alarm: OK, ALARM, INSUFFICIENT_DATA.
+pub fn state(_world: &World, _name: &str) -> Option<&'static str> {
+    None
+}

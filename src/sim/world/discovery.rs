@@ -11,3 +11,9 @@ pub struct Discovery {}
 pub fn answer(_world: &mut World, _operation: &str, _input: &Value) -> Option<Answer> {
     None
 }
+
+/// ECS registers a task.
+pub fn register(_world: &mut World, _service: &str, _instance: &str, _address: &str, _port: Option<i64>) {}
+
+/// ECS takes a task away.
+pub fn deregister(_world: &mut World, _service: &str, _instance: &str) {}

@@ -9,12 +9,14 @@
 
 pub mod clusters;
 pub mod deploy;
+mod deployment_calls;
 pub mod images;
 pub mod scheduler;
 pub mod services;
 pub mod stages;
 pub mod state;
 pub mod tags;
+mod task_calls;
 pub mod task_definitions;
 pub mod tasks;
 pub mod view;
@@ -27,7 +29,13 @@ use serde_json::Value;
 
 /// Answers an operation of ECS.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
-    let parts =
-        [clusters::answer, task_definitions::answer, services::answer, tags::answer, tasks::answer, deploy::answer];
+    let parts = [
+        clusters::answer,
+        task_definitions::answer,
+        services::answer,
+        tags::answer,
+        task_calls::answer,
+        deployment_calls::answer,
+    ];
     parts.into_iter().find_map(|part| part(world, operation, input))
 }
