@@ -104,3 +104,42 @@ fn resource(world: &World, input: &Value) -> Result<String, Refusal> {
     };
     if active { Ok(arn) } else { Err(inactive()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn tags_are_set_and_taken_away() {
+        let mut world = World::new("123456789012", "us-east-1", Timestamp::UNIX_EPOCH, 1);
+        let arn = "arn:aws:ecs:us-east-1:123456789012:cluster/prod";
+        let made = world.answer(
+            "ecs",
+            "CreateCluster",
+            &json!({ "clusterName": "prod", "tags": [{ "key": "a", "value": "1" }] }),
+        );
+        assert!(made.is_ok_and(|made| made["cluster"]["tags"] == json!([{ "key": "a", "value": "1" }])));
+        let mut check = |operation: &str, more: Value, expected: Result<Value, &str>| {
+            let mut input = json!({ "resourceArn": arn });
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let answer = world.answer("ecs", operation, &input).map_err(|refusal| refusal.code);
+            assert_eq!(
+                answer.as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|code| *code),
+                "{operation} {more}"
+            );
+        };
+        let invalid = Err(super::super::common::INVALID);
+        let many: Vec<Value> = (0..50).map(|number| json!({ "key": format!("k{number}") })).collect();
+        check("TagResource", json!({ "tags": [{ "key": "a", "value": "2" }] }), Ok(json!({})));
+        check("ListTagsForResource", json!({}), Ok(json!({ "tags": [{ "key": "a", "value": "2" }] })));
+        check("TagResource", json!({ "tags": many }), Err("LimitExceededException"));
+        check("TagResource", json!({ "tags": [{ "key": "AWS:x" }] }), invalid.clone());
+        check("TagResource", json!({ "tags": [{ "key": "b" }, { "key": "b" }] }), invalid);
+        check("UntagResource", json!({ "tagKeys": ["a", "z"] }), Ok(json!({})));
+        check("ListTagsForResource", json!({}), Ok(json!({ "tags": [] })));
+        let gone = "arn:aws:ecs:us-east-1:123456789012:service/prod/web";
+        check("ListTagsForResource", json!({ "resourceArn": gone }), Err("ResourceNotFoundException"));
+    }
+}
