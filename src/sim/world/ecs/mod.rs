@@ -7,7 +7,9 @@
 //!                                     stages      targets of elbv2, instances of Cloud Map, lines of logs
 //! ```
 
+pub mod account_settings;
 pub mod clusters;
+pub mod common;
 pub mod deploy;
 mod deployment_calls;
 pub mod images;
@@ -34,6 +36,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answe
         task_definitions::answer,
         services::answer,
         tags::answer,
+        account_settings::answer,
         task_calls::answer,
         deployment_calls::answer,
     ];
