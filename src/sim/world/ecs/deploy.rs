@@ -72,6 +72,8 @@ const OF_REVISION: &[&str] = &[
     "volumeConfigurations",
     "fargateEphemeralStorage",
     "vpcLatticeConfigurations",
+    "gatewayConnectors",
+    "monitoring",
 ];
 
 impl ServiceDeployment {

@@ -21,6 +21,8 @@ pub mod tags;
 mod task_calls;
 pub mod task_definitions;
 pub mod tasks;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use clusters::cluster_arn;

@@ -2,6 +2,7 @@
 
 use super::state::Task;
 use super::tasks::{self, Start};
+use super::{clusters, task_definitions};
 use crate::sim::world::input::{self, Pages};
 use crate::sim::world::{Answer, Refusal, World};
 use serde_json::{Map, Value, json};
@@ -23,41 +24,16 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answe
     })
 }
 
-/// The name of the cluster that an input means.
-fn cluster(world: &World, input: &Value) -> Result<String, Refusal> {
-    let asked = input::text(input, "cluster").unwrap_or("default");
-    let name = asked.rsplit('/').next().unwrap_or(asked).to_owned();
-    if world.ecs.clusters.contains_key(&name) {
-        return Ok(name);
-    }
-    Err(Refusal::new("ClusterNotFoundException", "Cluster not found."))
-}
-
-/// The ARN of the ACTIVE revision that a text means: `family`, `family:revision`, an ARN.
-fn revision(world: &World, asked: &str) -> Result<String, Refusal> {
-    let name = asked.rsplit_once('/').map_or(asked, |(_, name)| name);
-    let (family, number) = name.split_once(':').map_or((name, None), |(family, number)| (family, Some(number)));
-    let all = world.ecs.families.get(family).map_or(&[][..], Vec::as_slice);
-    let fits = |document: &Value| match number {
-        Some(number) => document["revision"].as_u64() == number.parse().ok(),
-        None => document["status"] == "ACTIVE",
-    };
-    match all.iter().rev().find(|revision| fits(&revision.document)) {
-        Some(found) if found.document["status"] == "ACTIVE" => Ok(found.arn().to_owned()),
-        Some(_) => Err(Refusal::new(BAD, "TaskDefinition is inactive")),
-        None => Err(Refusal::new("ClientException", "TaskDefinition not found.")),
-    }
-}
-
 fn run(world: &mut World, input: &Value) -> Answer {
-    let cluster = cluster(world, input)?;
-    let task_definition = revision(world, input::required(input, "taskDefinition", BAD)?)?;
+    let cluster = clusters::active(world, input)?;
+    let definition = task_definitions::find_active(world, input::required(input, "taskDefinition", BAD)?)?;
+    let network = definition["networkMode"].clone();
+    let task_definition = definition["taskDefinitionArn"].as_str().unwrap_or_default().to_owned();
     let count = input::number(input, "count").unwrap_or(1);
     if !(1..=RUN_MAX).contains(&count) {
         return Err(Refusal::new(BAD, format!("count must be between 1 and {RUN_MAX}.")));
     }
-    let network = world.ecs.task_definition(&task_definition).map(|document| document["networkMode"].clone());
-    if network == Some(json!("awsvpc")) && input.get("networkConfiguration").is_none_or(Value::is_null) {
+    if network == "awsvpc" && input.get("networkConfiguration").is_none_or(Value::is_null) {
         return Err(Refusal::new(
             BAD,
             "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
@@ -119,7 +95,7 @@ fn find<'w>(world: &'w World, cluster: &str, asked: &str) -> Option<&'w Task> {
 }
 
 fn stop(world: &mut World, input: &Value) -> Answer {
-    let cluster = cluster(world, input)?;
+    let cluster = clusters::active(world, input)?;
     let asked = input::required(input, "task", BAD)?;
     let found = find(world, &cluster, asked).map(|task| task.arn.clone());
     let Some(arn) = found else {
@@ -132,7 +108,7 @@ fn stop(world: &mut World, input: &Value) -> Answer {
 }
 
 fn list(world: &mut World, input: &Value) -> Answer {
-    let cluster = cluster(world, input)?;
+    let cluster = clusters::active(world, input)?;
     let status = input::text(input, "desiredStatus").unwrap_or("RUNNING");
     let service = input::text(input, "serviceName").map(|name| name.rsplit('/').next().unwrap_or(name));
     if let Some(service) = service {
@@ -166,7 +142,7 @@ fn list(world: &mut World, input: &Value) -> Answer {
 }
 
 fn describe(world: &mut World, input: &Value) -> Answer {
-    let cluster = cluster(world, input)?;
+    let cluster = clusters::active(world, input)?;
     let asked: Vec<&str> = input::texts(input, "tasks").collect();
     if asked.is_empty() || asked.len() > DESCRIBE_MAX {
         return Err(Refusal::new(BAD, format!("Tasks must be between 1 and {DESCRIBE_MAX}.")));
