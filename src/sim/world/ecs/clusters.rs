@@ -188,8 +188,8 @@ fn delete(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "cluster": view(world, &name, &ALL) }))
 }
 
-/// Everything that DescribeClusters shows only when it is asked for.
-const ALL: [&str; 4] = ["CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"];
+/// What the operations that make and change a cluster show of it.
+const ALL: [&str; 3] = ["CONFIGURATIONS", "SETTINGS", "TAGS"];
 
 /// A cluster with its counts; `include` as DescribeClusters has it: without it these members are empty or absent.
 fn view(world: &World, name: &str, include: &[&str]) -> Value {

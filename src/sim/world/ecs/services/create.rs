@@ -25,7 +25,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     match world.ecs.services.get(&arn).map(|known| known.status) {
         Some("ACTIVE") => {
             let same = text(&asked, "clientToken").is_some() && world.ecs.created_by.get(&arn) == Some(&asked);
-            let again = || Ok(json!({ "service": document(world, &arn, true) }));
+            let again = || Ok(json!({ "service": made(world, &arn) }));
             return if same { again() } else { Err(invalid("Creation of service was not idempotent.")) };
         }
         Some("DRAINING") => return Err(invalid("Unable to Start a service that is still Draining.")),
@@ -63,7 +63,12 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
     } else {
         scheduler::wake(world, &arn);
     }
-    Ok(json!({ "service": document(world, &arn, true) }))
+    Ok(json!({ "service": made(world, &arn) }))
+}
+
+/// A new service as CreateService answers it: with its tags, if it has any (recorded answers).
+fn made(world: &World, arn: &str) -> Value {
+    document(world, arn, world.ecs.tags.get(arn).is_some_and(|tags| !tags.is_empty()))
 }
 
 /// "This is required if schedulingStrategy is REPLICA or isn't specified" (CreateService, desiredCount); for DAEMON, ECS

@@ -235,3 +235,43 @@ fn volumes(all: &Value, definition: &Value) -> Result<(), Refusal> {
 pub fn not_configured(name: &str) -> Refusal {
     invalid(format!("The volume '{name}' is configured at launch: volumeConfigurations must be specified."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    /// A target group behind a listener, and one that nothing forwards to; none where load balancing is not simulated.
+    fn target_groups(world: &mut World) -> Option<[String; 2]> {
+        let mut made = |operation: &str, input: Value, pointer: &str| {
+            let answer = world.answer("elbv2", operation, &input).ok()?;
+            answer.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+        };
+        let balancer = json!({ "Name": "lb", "Subnets": ["subnet-1", "subnet-2"] });
+        let balancer = made("CreateLoadBalancer", balancer, "/LoadBalancers/0/LoadBalancerArn")?;
+        let groups = ["web", "loose"].map(|name| {
+            let group = json!({ "Name": name, "Protocol": "HTTP", "Port": "80", "VpcId": "vpc-1", "TargetType": "ip" });
+            made("CreateTargetGroup", group, "/TargetGroups/0/TargetGroupArn").unwrap_or_default()
+        });
+        let forward = json!([{ "Type": "forward", "TargetGroupArn": groups[0] }]);
+        let listener =
+            json!({ "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80", "DefaultActions": forward });
+        made("CreateListener", listener, "/Listeners/0/ListenerArn")?;
+        Some(groups)
+    }
+
+    #[test]
+    fn a_target_group_has_to_have_a_load_balancer() {
+        let mut world = World::new("123456789012", "us-east-1", Timestamp::UNIX_EPOCH, 1);
+        let Some([attached, loose]) = target_groups(&mut world) else { return };
+        let mut check = |arn: &str, attached: bool, words: Option<&str>| {
+            let refused = target_group(&mut world, arn, attached, true).err();
+            let fits = |refusal: &Refusal| words.is_some_and(|words| refusal.message.ends_with(words));
+            assert!(refused.as_ref().map_or(words.is_none(), fits), "{arn}: {refused:?}");
+        };
+        check(&attached, true, None);
+        check(&loose, true, Some("does not have an associated load balancer."));
+        check(&loose, false, None);
+        check(&format!("{loose}0"), false, Some("does not exist."));
+    }
+}

@@ -36,7 +36,10 @@ pub fn register(world: &mut World, input: &Value) -> Answer {
     document["taskDefinitionArn"] = arn.as_str().into();
     document["revision"] = number.into();
     document["status"] = "ACTIVE".into();
-    document["requiresAttributes"] = derive::attributes(&document).into();
+    let attributes = derive::attributes(&document);
+    if !attributes.is_empty() {
+        document["requiresAttributes"] = attributes.into();
+    }
     document["compatibilities"] = derive::compatibilities(&document).into();
     document["registeredAt"] = wire::time(world.now());
     document["registeredBy"] = principal(world).into();
