@@ -83,15 +83,25 @@ mod tests {
 
     #[test]
     fn an_answer() {
-        let value = json!({ "Rules": [{ "Priority": "1", "IsDefault": false }, { "A": "<&>" }], "None": null,
-            "AuthenticationRequestExtraParams": { "a": "b" }, "At": time(Timestamp::UNIX_EPOCH) });
-        let text = answer("urn:x", "DescribeRules", &value, "id");
-        assert_eq!(
-            text,
-            "<DescribeRulesResponse xmlns=\"urn:x\"><DescribeRulesResult><At>1970-01-01T00:00:00.000Z</At>\
-             <AuthenticationRequestExtraParams><entry><key>a</key><value>b</value></entry></AuthenticationRequestExtraParams><Rules><member>\
-             <IsDefault>false</IsDefault><Priority>1</Priority></member><member><A>&lt;&amp;&gt;</A></member></Rules>\
-             </DescribeRulesResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DescribeRulesResponse>"
-        );
+        // One member a structure: their order is serde_json's.
+        for (value, expected) in [
+            (
+                json!({ "Rules": [{ "Priority": "1" }, { "IsDefault": false }] }),
+                "<Rules><member><Priority>1</Priority></member><member><IsDefault>false</IsDefault></member></Rules>",
+            ),
+            (json!({ "A": "<&>" }), "<A>&lt;&amp;&gt;</A>"),
+            (json!({ "None": null }), ""),
+            (json!({ "At": time(Timestamp::UNIX_EPOCH) }), "<At>1970-01-01T00:00:00.000Z</At>"),
+            (
+                json!({ "AuthenticationRequestExtraParams": { "a": "b" } }),
+                "<AuthenticationRequestExtraParams><entry><key>a</key><value>b</value></entry></AuthenticationRequestExtraParams>",
+            ),
+        ] {
+            let whole = format!(
+                "<DescribeRulesResponse xmlns=\"urn:x\"><DescribeRulesResult>{expected}</DescribeRulesResult><ResponseMetadata>\
+                 <RequestId>id</RequestId></ResponseMetadata></DescribeRulesResponse>"
+            );
+            assert_eq!(answer("urn:x", "DescribeRules", &value, "id"), whole);
+        }
     }
 }
