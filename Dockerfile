@@ -8,6 +8,8 @@ RUN apt-get update \
 WORKDIR /build
 COPY Cargo.toml Cargo.lock askama.toml ./
 COPY benches benches
+# The demo's files are in the binary.
+COPY config config
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \

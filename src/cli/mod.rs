@@ -1,6 +1,7 @@
 //! One file a command, thin: parse, call, print. Data goes to stdout, everything else to stderr.
 
 mod apply;
+mod approve;
 mod demo;
 mod healthcheck;
 mod load;
@@ -79,6 +80,12 @@ enum Command {
         after_help = "Example: driftless pause prod-api --path environments/prod --reason \"database move\" --for 2h"
     )]
     Pause(pause::PauseOptions),
+    /// Lets a rollout go on that waits for approval
+    #[command(after_help = "Example: driftless approve prod-app --path environments/prod")]
+    Approve(approve::Options),
+    /// Rolls back a rollout that waits for approval
+    #[command(after_help = "Example: driftless reject prod-app --path environments/prod")]
+    Reject(approve::Options),
     /// Ends a pause
     #[command(after_help = "Example: driftless resume prod-api --path environments/prod")]
     Resume(pause::ResumeOptions),
@@ -179,6 +186,8 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Healthcheck(options) => healthcheck::run(options).await,
         Command::Pause(options) => pause::pause(options).await,
         Command::Resume(options) => pause::resume(options).await,
+        Command::Approve(options) => approve::run(options, true).await,
+        Command::Reject(options) => approve::run(options, false).await,
         Command::Demo(options) => demo::run(options).await,
         Command::Run(options) => run::run(options).await,
     }

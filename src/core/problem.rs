@@ -104,6 +104,8 @@ codes! {
     HEALTH_CHECK = "E0310", "a health check's timeout is not less than its interval";
     /// An attribute of a target group outside its range.
     ATTRIBUTE = "E0311", "a target group's attribute is outside its range";
+    /// `rollout.approval` asks for what ECS cannot do.
+    APPROVAL = "E0312", "an approval that ECS cannot wait for";
     /// Parsed and validated, but this version does not act on it.
     NOT_ACTED_ON = "W0401", "declared and valid, but not acted on yet";
     /// A plain value whose name says that it is a secret.

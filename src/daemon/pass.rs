@@ -98,7 +98,6 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     // Why it failed is kept: ECS shows stopped tasks for an hour only.
     let memory = pass.memory.clone().into_iter().chain(failed).collect();
     let pass = Pass { memory, ..pass };
-    let desired = &pass.environment.desired;
     // What git no longer declares, or declares with errors, has no plan.
     for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
         pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);

@@ -6,6 +6,7 @@
 //! all of them      -> guard: what no file can see alone (one family for two services, dependsOn)
 //! ```
 
+mod approval;
 mod environment;
 mod extends;
 mod guard;

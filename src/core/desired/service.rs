@@ -102,6 +102,7 @@ impl Service<'_> {
         }
         let task_definition = task_definition?;
         let service = registered(service, &task_definition, &resources, &mut self.problems);
+        let service = super::approval::approved(service, &top, &mut self.problems);
         let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
         self.cross_check(&task_definition, &service, least.is_some());
         let parts = lints::Parts::of(&task_definition, &service, &top, &resources);
@@ -194,7 +195,6 @@ fn idle(top: &Node) -> Vec<(&'static str, Place)> {
     let inside = |section: &str, key: &str| top.get(section)?.entry(key).map(|entry| entry.key_place.clone());
     [
         ("rollout.before", inside("rollout", "before")),
-        ("rollout.approval", inside("rollout", "approval")),
         ("images", top.entry("images").map(|entry| entry.key_place.clone())),
     ]
     .into_iter()

@@ -278,8 +278,8 @@ fn hooks(world: &mut World, deployment: &ServiceDeployment, stage: &str) -> bool
 }
 
 fn ask(world: &mut World, deployment: &ServiceDeployment, hook: &Value, key: &str) {
-    let id = world.uuid();
     let pause = input::text(hook, "targetType") == Some("PAUSE");
+    let id = if pause { format!("ecs-pause-{}", world.hex(43)) } else { world.uuid() };
     let mut details = json!({
         "$key": key, "hookId": id, "targetType": if pause { "PAUSE" } else { "AWS_LAMBDA" },
         "status": if pause { "AWAITING_ACTION" } else { "IN_PROGRESS" },
