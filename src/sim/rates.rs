@@ -70,7 +70,7 @@ impl Rates {
             (*tokens, *at) = ((*tokens + passed * rate).min(*burst), now);
         }
         let has = |name: &&str| self.filled.get(*name).is_some_and(|(tokens, _)| *tokens >= 1.0);
-        if !buckets.iter().all(|(name, _)| has(&name)) {
+        if !buckets.iter().all(|(name, _)| has(name)) {
             return false;
         }
         for (name, _) in &buckets {

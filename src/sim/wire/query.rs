@@ -41,9 +41,13 @@ fn set<'p>(at: &mut Value, path: &mut impl Iterator<Item = &'p str>, value: &str
     }
 }
 
-/// `{"member": {"1": a, "2": b}}` -> `[a, b]`.
+/// `{"member": {"1": a, "2": b}}` -> `[a, b]`, and a map, `{"entry": {"1": {"key": k, "value": v}}}` -> `{k: v}`.
 fn lists(value: Value) -> Value {
     let Value::Object(map) = value else { return value };
+    if let (1, Some(Value::Object(entries))) = (map.len(), map.get("entry")) {
+        let pair = |entry: &Value| Some((entry.get("key")?.as_str()?.to_owned(), lists(entry.get("value")?.clone())));
+        return Value::Object(entries.values().filter_map(pair).collect());
+    }
     if let (1, Some(Value::Object(members))) = (map.len(), map.get("member"))
         && members.keys().all(|key| key.parse::<u32>().is_ok())
     {
@@ -62,14 +66,14 @@ mod tests {
     #[test]
     fn lists_and_structures() {
         let body = b"Action=CreateRule&Actions.member.1.Type=forward&Actions.member.1.ForwardConfig.TargetGroups.member.1.Weight=5\
-            &Actions.member.2.Type=x&Conditions.member.1.Values.member.1=a%2Fb&Empty=";
+            &Actions.member.2.Type=x&Params.entry.1.key=a&Params.entry.1.value=b&Conditions.member.1.Values.member.1=a%2Fb&Empty=";
         let mut input = read(body);
         assert_eq!(take(&mut input, "Action"), "CreateRule");
         assert_eq!(
             input,
             json!({
                 "Actions": [{ "Type": "forward", "ForwardConfig": { "TargetGroups": [{ "Weight": "5" }] } }, { "Type": "x" }],
-                "Conditions": [{ "Values": ["a/b"] }], "Empty": "",
+                "Conditions": [{ "Values": ["a/b"] }], "Params": { "a": "b" }, "Empty": "",
             })
         );
     }

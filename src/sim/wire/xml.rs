@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// Members that are maps (AuthenticateOidcActionConfig, AuthenticateCognitoActionConfig): each pair is an `entry`.
+const MAPS: &[&str] = &["AuthenticationRequestExtraParams"];
+
 /// `<OperationResponse><OperationResult>…`.
 pub fn answer(namespace: &str, operation: &str, answer: &Value, id: &str) -> String {
     let mut out = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
@@ -35,6 +38,12 @@ fn fields(value: &Value, out: &mut String) {
 fn element(name: &str, value: &Value, out: &mut String) {
     let _ = write!(out, "<{name}>");
     match value {
+        Value::Object(pairs) if MAPS.contains(&name) => pairs.iter().for_each(|(key, value)| {
+            out.push_str("<entry>");
+            element("key", &Value::String(key.clone()), out);
+            element("value", value, out);
+            out.push_str("</entry>");
+        }),
         Value::Array(items) => items.iter().for_each(|item| element("member", item, out)),
         Value::Object(_) => match seconds(value) {
             Some(seconds) => {
@@ -75,11 +84,12 @@ mod tests {
     #[test]
     fn an_answer() {
         let value = json!({ "Rules": [{ "Priority": "1", "IsDefault": false }, { "A": "<&>" }], "None": null,
-            "At": time(Timestamp::UNIX_EPOCH) });
+            "AuthenticationRequestExtraParams": { "a": "b" }, "At": time(Timestamp::UNIX_EPOCH) });
         let text = answer("urn:x", "DescribeRules", &value, "id");
         assert_eq!(
             text,
-            "<DescribeRulesResponse xmlns=\"urn:x\"><DescribeRulesResult><At>1970-01-01T00:00:00.000Z</At><Rules><member>\
+            "<DescribeRulesResponse xmlns=\"urn:x\"><DescribeRulesResult><At>1970-01-01T00:00:00.000Z</At>\
+             <AuthenticationRequestExtraParams><entry><key>a</key><value>b</value></entry></AuthenticationRequestExtraParams><Rules><member>\
              <IsDefault>false</IsDefault><Priority>1</Priority></member><member><A>&lt;&amp;&gt;</A></member></Rules>\
              </DescribeRulesResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DescribeRulesResponse>"
         );

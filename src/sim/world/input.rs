@@ -14,6 +14,12 @@ pub fn number(value: &Value, name: &str) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|number| number as i64)).or_else(|| value.as_str()?.parse().ok())
 }
 
+/// A number, also when it came as a text (Query).
+pub fn decimal(value: &Value, name: &str) -> Option<f64> {
+    let value = value.get(name)?;
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
 /// A flag, also when it came as a text (Query).
 pub fn flag(value: &Value, name: &str) -> Option<bool> {
     let value = value.get(name)?;

@@ -7,7 +7,9 @@
 //!                                     stages      targets of elbv2, instances of Cloud Map, lines of logs
 //! ```
 
+pub mod account_settings;
 pub mod clusters;
+pub mod common;
 pub mod deploy;
 pub mod images;
 pub mod scheduler;
@@ -27,7 +29,14 @@ use serde_json::Value;
 
 /// Answers an operation of ECS.
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
-    let parts =
-        [clusters::answer, task_definitions::answer, services::answer, tags::answer, tasks::answer, deploy::answer];
+    let parts = [
+        clusters::answer,
+        task_definitions::answer,
+        services::answer,
+        tags::answer,
+        account_settings::answer,
+        tasks::answer,
+        deploy::answer,
+    ];
     parts.into_iter().find_map(|part| part(world, operation, input))
 }

@@ -26,6 +26,10 @@ pub struct Ecs {
     pub run: BTreeMap<String, Vec<String>>,
     /// Tags of things by ARN (services, task definitions, clusters): `{key, value}`.
     pub tags: BTreeMap<String, Vec<Value>>,
+    /// The CreateService request of each service by its ARN: the same one with its token gives the same service.
+    pub created_by: BTreeMap<String, Value>,
+    /// Account settings that were put, by name.
+    pub account_settings: BTreeMap<String, String>,
 }
 
 /// A revision of a task definition.

@@ -1,9 +1,0 @@
-//! ECS: task_definitions.
-
-use crate::sim::world::{Answer, World};
-use serde_json::Value;
-
-/// Answers this part of ECS's operations.
-pub fn answer(_world: &mut World, _operation: &str, _input: &Value) -> Option<Answer> {
-    None
-}
