@@ -6,8 +6,8 @@ and scaling policies; compare what it prints with what AWS documents.
 
 Three checks of every output: it is of the shape of botocore's model of the operation; it has every member that AWS's
 own example of the command shows (the CLI's example page, else botocore's), down to the last one; and it says what the
-tour says it does. What an example shows and this account does not is listed in `LACKS`, each with the reason; a row that
-is not needed any more fails. Prints a line for each command. Exit code 1 when anything is not as documented.
+tour says it does. What an example shows and this account does not is listed in `LACKS`, each with the reason; a row
+that is not needed any more fails. Prints a line for each command. Exit code 1 when anything is not as documented.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ sys.dont_write_bytecode = True  # no __pycache__ in the repository
 import contract_shapes  # noqa: E402
 import documented_examples  # noqa: E402
 import virtualenvs  # noqa: E402
+from cli_tour_stops import STOPS, Stop  # noqa: E402
 from contract_match import differences  # noqa: E402
 from contract_values import TableError, at, filled  # noqa: E402
-from cli_tour_stops import STOPS, Stop  # noqa: E402
 
 Json = Any
 
@@ -52,7 +52,7 @@ LACKS: list[tuple[str, str, str, str]] = [
         "emulator",
         "ecs update-service",
         "/service/deploymentConfiguration/alarms",
-        "absent where no alarms were given: recorded answers have both forms (semantic-diff 3.1)",
+        "absent where no alarms were given: recorded answers have both forms",
     ),
 ]
 LOOK_SECONDS = 0.2
@@ -115,7 +115,9 @@ class Tour:
             self.variables[name] = at(printed, pointer)
         service, name = command.split()[:2]
         model = self.model(service, name)
-        wrong += [f"not of the documented shape: {each}" for each in contract_shapes.of_document(model, printed, "printed")]
+        wrong += [
+            f"not of the documented shape: {each}" for each in contract_shapes.of_document(model, printed, "printed")
+        ]
         if stop.example and model.output_shape and model.output_shape.members:
             example = example_of(service, name, model.name, stop.example)
             if example is None:
@@ -157,7 +159,9 @@ def lacks(example: Json, printed: Json, path: str) -> list[str]:
     if isinstance(example, dict) and isinstance(printed, dict):
         missing = [f"{path}/{key} is in AWS's example, but is not printed" for key in example.keys() - printed.keys()]
         return missing + [
-            each for key in example.keys() & printed.keys() for each in lacks(example[key], printed[key], f"{path}/{key}")
+            each
+            for key in example.keys() & printed.keys()
+            for each in lacks(example[key], printed[key], f"{path}/{key}")
         ]
     if isinstance(example, list) and isinstance(printed, list) and example:
         if not printed:
@@ -167,7 +171,11 @@ def lacks(example: Json, printed: Json, path: str) -> list[str]:
             for item in example
             for each in min((lacks(item, candidate, f"{path}/*") for candidate in printed), key=len)
         ]
-    return [] if type(example) is type(printed) or is_scalar(example) and is_scalar(printed) else [f"{path} is of another type"]
+    return (
+        []
+        if type(example) is type(printed) or is_scalar(example) and is_scalar(printed)
+        else [f"{path} is of another type"]
+    )
 
 
 def is_scalar(value: Json) -> bool:
@@ -198,9 +206,7 @@ def main() -> int:
     if sys.argv[1:] not in (["emulator"], ["simulated"]) or not os.environ.get("AWS_ENDPOINT_URL"):
         print("cli_tour.py emulator|simulated; AWS_ENDPOINT_URL is needed", file=sys.stderr)
         return 2
-    python = virtualenvs.python_of("awscli")
-    if Path(sys.prefix) != python.parent.parent:  # another Python may have another AWS CLI
-        os.execv(python, [str(python), __file__, *sys.argv[1:]])
+    virtualenvs.enter("awscli")  # another Python may have another AWS CLI
     return tour(sys.argv[1])
 
 

@@ -68,7 +68,11 @@ STOPS = [
     ),
     Stop(
         "elbv2 modify-rule --rule-arn ${rule} --conditions Field=path-pattern,Values='/images/*'",
-        {"Rules": [{"RuleArn": "${rule}", "Conditions": [{"Values": ["/images/*"]}], "Actions": [{"Type": "forward"}]}]},
+        {
+            "Rules": [
+                {"RuleArn": "${rule}", "Conditions": [{"Values": ["/images/*"]}], "Actions": [{"Type": "forward"}]}
+            ]
+        },
     ),
     Stop(
         "elbv2 set-rule-priorities --rule-priorities RuleArn=${rule},Priority=5",
@@ -130,13 +134,15 @@ STOPS = [
         {"ScalableTargetARN": {"$matches": "^arn:aws:application-autoscaling:"}},
     ),
     Stop(
-        "application-autoscaling describe-scalable-targets --service-namespace ecs --resource-ids service/${own}/${own}",
+        "application-autoscaling describe-scalable-targets --service-namespace ecs"
+        " --resource-ids service/${own}/${own}",
         {"ScalableTargets": [{"MinCapacity": 1, "MaxCapacity": 10}]},
     ),
     Stop(
         f"application-autoscaling put-scaling-policy {DIMENSION} --policy-name cpu --policy-type TargetTrackingScaling"
         ' --target-tracking-scaling-policy-configuration \'{"TargetValue": 75.0, "PredefinedMetricSpecification":'
-        ' {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}, "ScaleOutCooldown": 60, "ScaleInCooldown": 60}\'',
+        ' {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},'
+        ' "ScaleOutCooldown": 60, "ScaleInCooldown": 60}\'',
         {"Alarms": {"$count": 2}},
         {"policy": "/PolicyARN"},
     ),

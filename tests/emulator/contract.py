@@ -1,19 +1,21 @@
+#!/usr/bin/env python3
 """Run the table of `tests/it/contract` against an account.
 
-    tests/emulator/run sh -c '"$DRIFTLESS_EMULATOR_PYTHON" tests/emulator/contract.py emulator'
-    AWS_ENDPOINT_URL=http://127.0.0.1:PORT ... contract.py simulated --only rules
-    contract.py --write-differences docs/emulator-differences.md      # calls nothing
+    tests/emulator/run tests/emulator/contract.py emulator
+    AWS_ENDPOINT_URL=http://127.0.0.1:PORT ... tests/emulator/contract.py simulated --only rule-
+    tests/emulator/contract.py --write-differences docs/emulator-differences.md      # calls nothing
 
 The endpoints come from the AWS SDK's variables. Every scenario is a line; what is not as the table says follows it.
 Where a step of the table says that this account differs, it has to differ just so: an account that begins to do as AWS
-does is reported, too, so that the table stays true. Every answer is held against botocore's model of it; where it is not
-of that shape, `shapes.json` has to know. Exit code 1 when anything is not as it should be.
+does is reported, too, so that the table stays true. Every answer is held against botocore's model of it; where it is
+not of that shape, `shapes.json` has to know. Exit code 1 when anything is not as it should be.
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import json
 import os
 import secrets
 import sys
@@ -22,12 +24,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator
 
-import contract_differences
-import contract_table
-from contract_client import Answered, Clients, surroundings
-from contract_match import MISSING, differences, shown
-from contract_table import COUNTERPARTS, Scenario, Step, Table
-from contract_values import TableError, at, filled
+sys.dont_write_bytecode = True  # no __pycache__ in the repository
+
+import virtualenvs  # noqa: E402
+
+if __name__ == "__main__":
+    virtualenvs.enter("moto")  # has the newest botocore
+
+import contract_differences  # noqa: E402
+import contract_table  # noqa: E402
+from contract_client import Answered, Clients, surroundings  # noqa: E402
+from contract_match import MISSING, differences, shown  # noqa: E402
+from contract_table import COUNTERPARTS, Scenario, Step, Table  # noqa: E402
+from contract_values import TableError, at, filled  # noqa: E402
 
 Json = Any
 
@@ -52,25 +61,31 @@ class Run:
         self.clients = Clients()
         self.surroundings = surroundings(self.clients, counterpart)
         self.number = secrets.token_hex(2)
-        self.shapes = [each for each in table.shapes if each["counterpart"] == counterpart]
+        self.shapes = [each for each in table.shapes if each["counterpart"] in ("AWS", counterpart)]
         self.met: Counter[int] = Counter()
 
     def scenario(self, scenario: Scenario, number: int) -> list[str]:
         """What is wrong, a line each."""
         variables = {**self.surroundings, "own": f"c{self.number}-{number}"}
-        place = 0
         try:
-            for place, step in enumerate(scenario.given + scenario.steps, start=1 - len(scenario.given)):
+            return self._steps(scenario, variables)
+        finally:
+            for step in scenario.last:
+                self.clients.call(step.call, filled(step.members.get("input", {}), variables), scenario.protocol)
+
+    def _steps(self, scenario: Scenario, variables: dict[str, Json]) -> list[str]:
+        for place, step in enumerate(scenario.given + scenario.steps, start=1 - len(scenario.given)):
+            try:
                 for each in self._each(step, variables):
                     self._step(step, each, scenario.protocol)
                     variables |= {key: value for key, value in each.items() if key not in step.members.get("for", {})}
-                if step.differs.get(self.counterpart, {}).get("ends"):
-                    break
-        except Failed as failed:
-            head = f"step {place}, {failed.step.call} {shown(failed.request)}"
-            return [head, *("  " + line for line in failed.found)]
-        except TableError as error:
-            return [f"step {place}: {error}"]
+            except Failed as failed:
+                head = f"step {place}, {failed.step.call} {shown(failed.request)}"
+                return [head, *("  " + line for line in failed.found)]
+            except TableError as error:
+                return [f"step {place}: {error}"]
+            if step.differs.get(self.counterpart, {}).get("ends"):
+                break
         return []
 
     def _each(self, step: Step, variables: dict[str, Json]) -> Iterator[dict[str, Json]]:
@@ -95,7 +110,9 @@ class Run:
             time.sleep(LOOK_SECONDS)
         wrong += self._misshapen(step.call, answered)
         if not wrong and self.counterpart in step.differs:
-            documented = {key: step.members[key] for key in ("answer", "error", "message", "pages") if key in step.members}
+            documented = {
+                key: step.members[key] for key in ("answer", "error", "message", "pages") if key in step.members
+            }
             if not unlike(filled(documented, variables), answered, sizes):
                 wrong = ["it does as AWS does: its entry in `differs` has to go"]
         for name, pointer in step.members.get("keep", {}).items():
@@ -105,7 +122,11 @@ class Run:
             elif not wrong and "ends" not in step.differs.get(self.counterpart, {}):
                 wrong = [f"nothing at {pointer} to keep as {name}"]
         if wrong:
-            raise Failed(step, request, [*wrong, f"it answered {shown(answered.document) if not answered.code else answered.text()}"])
+            raise Failed(
+                step,
+                request,
+                [*wrong, f"it answered {shown(answered.document) if not answered.code else answered.text()}"],
+            )
 
     def _call(self, step: Step, request: Json, expected: Json, protocol: str) -> tuple[Answered, list[int]]:
         """The answer, that of all pages where the table wants pages, and their sizes."""
@@ -114,7 +135,8 @@ class Run:
         pages = self.clients.pages(step.call)
         [token], [next_token] = as_list(pages["input_token"]), as_list(pages["output_token"])
         into = as_list(pages["result_key"])[0]
-        whole, sizes = Answered(), []
+        whole = Answered()
+        sizes: list[int] = []
         while len(sizes) < TOKEN_PAGES:
             answered = self.clients.call(step.call, request, protocol)
             if answered.code:
@@ -137,8 +159,9 @@ class Run:
         return unknown
 
     def stale_shapes(self) -> list[str]:
-        """Rows of shapes.json that no answer needed."""
-        return [f"{row['call']} {row['finding']}" for n, row in enumerate(self.shapes) if not self.met[n]]
+        """Rows of shapes.json that no answer needed; what AWS does, this account may do otherwise."""
+        rows = [row for n, row in enumerate(self.shapes) if not self.met[n] and row["counterpart"] != "AWS"]
+        return [f"{row['call']} {row['finding']}" for row in rows]
 
 
 def as_list(value: Json) -> list[Json]:
@@ -150,7 +173,9 @@ def unlike(expected: Json, answered: Answered, sizes: list[int]) -> list[str]:
     if "error" in expected:
         if answered.code != expected["error"]:
             return [f"{answered.text()}, wanted the error {expected['error']}"]
-        return differences({"$matches": expected["message"]}, answered.message, "message") if "message" in expected else []
+        return (
+            differences({"$matches": expected["message"]}, answered.message, "message") if "message" in expected else []
+        )
     if answered.code:
         return [f"{answered.text()}, wanted an answer"]
     wrong = differences(expected.get("answer", {}), answered.document)
@@ -185,15 +210,37 @@ def run(table: Table, counterpart: str, only: list[str], jobs: int) -> int:
     return 1 if failed or stale or wrong_table or not chosen else 0
 
 
+def check(table: Table, differences_file: Path, policy: Path) -> int:
+    """Whether the committed file is up to date, and the table calls all that the product may call."""
+    wrong = contract_table.mistakes(table, Clients())
+    if differences_file.read_text() != contract_differences.text(table):
+        wrong.append(f"{differences_file} is old: contract.py --write-differences writes it")
+    called = {contract_table.action(step.call) for each in table.scenarios for step in each.given + each.steps}
+    statements = json.loads(policy.read_text())["Statement"]
+    allowed = {action for statement in statements for action in as_list(statement["Action"])}
+    wrong += [f"nothing calls {action}" for action in sorted(allowed - called) if not action.startswith("iam:")]
+    for each in wrong:
+        print(each)
+    return 1 if wrong else 0
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="contract.py", description="Run the contract's table against an account.")
     parser.add_argument("counterpart", nargs="?", choices=COUNTERPARTS)
     parser.add_argument("--table", type=Path, default=REPOSITORY / "tests/it/contract", metavar="DIR")
-    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="scenarios with TEXT in their names")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="scenarios with TEXT in their names"
+    )
     parser.add_argument("--jobs", type=int, default=4, metavar="N", help="scenarios at once")
-    parser.add_argument("--list", action="store_true", help="print every scenario and the operations that it calls")
+    parser.add_argument("--list", action="store_true", help="print every scenario and what it says")
     parser.add_argument("--write-differences", type=Path, metavar="FILE", help="write what differs, and call nothing")
-    parser.add_argument("--check-differences", type=Path, metavar="FILE", help="fail if FILE is another text than that")
+    parser.add_argument(
+        "--check",
+        nargs=2,
+        type=Path,
+        metavar=("FILE", "POLICY"),
+        help="call nothing; fail if --write-differences writes another FILE, or the table lacks an action of POLICY",
+    )
     return parser.parse_args()
 
 
@@ -206,15 +253,13 @@ def main() -> int:
         return 1
     if arguments.list:
         for scenario in table.scenarios:
-            print(f"{scenario.file} {scenario.title}: {' '.join(step.call.replace(' ', ':') for step in scenario.steps)}")
+            print(f"{scenario.file} {scenario.title}: {scenario.says}")
         return 0
     if arguments.write_differences:
         arguments.write_differences.write_text(contract_differences.text(table))
         return 0
-    if arguments.check_differences:
-        current = arguments.check_differences.read_text() == contract_differences.text(table)
-        print("up to date" if current else f"{arguments.check_differences} is old: contract.py --write-differences writes it")
-        return 0 if current else 1
+    if arguments.check:
+        return check(table, *arguments.check)
     if not arguments.counterpart or not os.environ.get("AWS_ENDPOINT_URL"):
         print("a counterpart and AWS_ENDPOINT_URL are needed", file=sys.stderr)
         return 2

@@ -11,10 +11,11 @@ from typing import Any
 import botocore
 import botocore.loaders
 import botocore.session
-import contract_shapes
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+
+import contract_shapes
 
 Json = Any
 
@@ -57,7 +58,7 @@ class Answered:
         return f"{self.code}: {self.message}" if self.code else "done"
 
 
-class _OneProtocol(botocore.loaders.Loader):
+class _OneProtocol(botocore.loaders.Loader):  # type: ignore[misc]
     """Models as if a service spoke one protocol only."""
 
     protocol = ""
@@ -151,8 +152,8 @@ IMAGES = {
 
 
 def surroundings(clients: Clients, counterpart: str) -> dict[str, Json]:
-    """What scenarios name but the product does not make: a network, certificates, images. The simulated account has no EC2
-    and no ACM, and takes any name; the emulators make them."""
+    """What scenarios name but the product does not make: a network, certificates, images. The simulated account has no
+    EC2 and no ACM, and takes any name; the emulators make them."""
     sts = clients.of("sts")
     variables: dict[str, Json] = {
         **IMAGES,
@@ -169,9 +170,9 @@ def surroundings(clients: Clients, counterpart: str) -> dict[str, Json]:
     tags = [{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": "contract"}]}]
     zones = [variables["region"] + letter for letter in "ab"]
     made = [
-        ec2.create_subnet(
-            VpcId=vpc, CidrBlock=f"10.200.{number}.0/24", AvailabilityZone=zone, TagSpecifications=tags
-        )["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.200.{number}.0/24", AvailabilityZone=zone, TagSpecifications=tags)[
+            "Subnet"
+        ]["SubnetId"]
         for number, zone in enumerate(zones)
     ]
     made += [acm.request_certificate(DomainName=f"c{n}.invalid")["CertificateArn"] for n in range(3)]

@@ -7,8 +7,10 @@ from contract_table import COUNTERPARTS, Scenario, Step, Table
 HEAD = """\
 # Where the counterparts of the tests differ from AWS
 
-Written by `tests/emulator/contract.py --write-differences`; the table is `tests/it/contract`. Every line is checked with
-every run: a counterpart that does something else than the line says fails, also when it begins to do as AWS does.
+Written by `tests/emulator/contract.py --write-differences` from the table in `tests/it/contract`. Every line is checked
+with every run: a counterpart that does something else than its line says fails, also when it begins to do as AWS does.
+"Recorded answers" are those of real resources in the corpus of go-to-k/cdk-real-drift, the notes of go-to-k/cdkd, and
+the issue trackers of Terraform's AWS provider and ecspresso.
 
 {counts}
 """
@@ -25,7 +27,12 @@ def text(table: Table) -> str:
     counts = f"The table has {len(scenarios)} scenarios with {steps} steps."
     parts = [HEAD.format(counts=counts)]
     for counterpart in COUNTERPARTS:
-        parts += ["\n## " + NAMES[counterpart] + "\n", *_answers(counterpart, list(scenarios)), *_shapes(counterpart, table)]
+        parts += [
+            "\n## " + NAMES[counterpart] + "\n",
+            *_answers(counterpart, list(scenarios)),
+            *_shapes(counterpart, table),
+        ]
+    parts += ["\n## AWS itself\n", *_shapes("AWS", table)]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 

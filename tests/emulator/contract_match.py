@@ -31,7 +31,9 @@ def differences(want: Json, got: Json, at: str = "") -> list[str]:
     if got is MISSING:
         return [f"{at or '/'}: not there, wanted {shown(want)}"]
     if isinstance(want, dict) and isinstance(got, dict):
-        return [each for key, value in want.items() for each in differences(value, got.get(key, MISSING), f"{at}/{key}")]
+        return [
+            each for key, value in want.items() for each in differences(value, got.get(key, MISSING), f"{at}/{key}")
+        ]
     if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
         return [each for n, value in enumerate(want) for each in differences(value, got[n], f"{at}/{n}")]
     return [] if same(want, got) else [f"{at or '/'}: {shown(got)}, wanted {shown(want)}"]

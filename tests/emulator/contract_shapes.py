@@ -90,7 +90,11 @@ def _is_of_type(shape: Any, value: Json, form: str) -> bool:
         case "float" | "double":
             return number
         case "timestamp":
-            return isinstance(value, datetime.datetime) if form == "cbor" else number or (form == "printed" and isinstance(value, str))
+            return (
+                isinstance(value, datetime.datetime)
+                if form == "cbor"
+                else number or (form == "printed" and isinstance(value, str))
+            )
         case "blob":
             return isinstance(value, bytes if form == "cbor" else str)
     return False

@@ -8,7 +8,8 @@ on. A scenario:
      "source": "where that is written",
      "given": ["cluster", "service"],        steps of given.json that come first, with those that they are given
      "protocols": ["json", "query"],         once for each, where the service speaks several
-     "steps": [...]}
+     "steps": [...],
+     "finally": [...]}                       calls that end it, whatever came of it; what they answer does not count
 
 A step:
 
@@ -48,7 +49,7 @@ COUNTERPARTS = ("emulator", "simulated")
 _OUTCOME = {"answer", "error", "message", "until", "after", "pages"}
 _STEP = {"call", "input", "keep", "for", "says", "source", "differs"} | _OUTCOME
 _DIFFERS = {"instead", "source", "ends"} | _OUTCOME
-_SCENARIO = {"name", "says", "source", "given", "protocols", "steps"}
+_SCENARIO = {"name", "says", "source", "given", "protocols", "steps", "finally"}
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Scenario:
     steps: list[Step]
     protocol: str = ""
     given: list[Step] = field(default_factory=list)
+    last: list[Step] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -121,7 +123,8 @@ def _scenarios(document: Json, file: str, given: dict[str, Json]) -> Iterator[Sc
     _only(f"{file} {name}", document, _SCENARIO, {"name", "says", "source", "steps"})
     steps = [_step(step, f"{file} {name}") for step in document["steps"]]
     first = [_step(step, "given") for step in _given(document.get("given", []), given, [])]
-    whole = Scenario(name, document["says"], document["source"], file, steps, given=first)
+    last = [_step(step, f"{file} {name}") for step in document.get("finally", [])]
+    whole = Scenario(name, document["says"], document["source"], file, steps, given=first, last=last)
     for protocol in document.get("protocols", [""]):
         yield replace(whole, protocol=protocol)
 
@@ -148,16 +151,29 @@ def _step(document: Json, place: str) -> Step:
 
 def _only(place: str, document: Json, known: set[str], needed: set[str]) -> None:
     if document.keys() - known or needed - document.keys():
-        raise TableError(f"{place}: unknown {document.keys() - known or '{}'}, lacks {needed - document.keys() or '{}'}")
+        raise TableError(
+            f"{place}: unknown {document.keys() - known or '{}'}, lacks {needed - document.keys() or '{}'}"
+        )
     if "answer" in document and "error" in document:
         raise TableError(f"{place}: an answer and an error")
+
+
+def action(call: str) -> str:
+    """IAM's name of a call."""
+    prefixes = {
+        "elbv2": "elasticloadbalancing",
+        "autoscaling": "application-autoscaling",
+        "discovery": "servicediscovery",
+    }
+    service, operation = call.split()
+    return f"{prefixes.get(service, service)}:{operation}"
 
 
 def mistakes(table: Table, clients: Clients) -> list[str]:
     """Operations and members that AWS does not have: a misspelt member would be sent or looked for in vain."""
     found: list[str] = []
     for scenario in table.scenarios:
-        for step in scenario.given + scenario.steps:
+        for step in scenario.given + scenario.steps + scenario.last:
             found += [f"{scenario.file} {scenario.name}, {step.call}: {each}" for each in _of_step(step, clients)]
     return list(dict.fromkeys(found))
 
