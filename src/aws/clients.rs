@@ -2,6 +2,7 @@
 
 use super::call::{Calls, Error, Operation, WRITE_LIMIT};
 use super::pace::Priority;
+use super::transport::Transport;
 use crate::core::id::{AccountId, Arn, Region};
 use crate::core::retry::Class;
 use aws_config::retry::RetryConfig;
@@ -28,6 +29,8 @@ pub struct Connection {
     pub endpoint_url: Option<String>,
     /// A role to take on, usually of another account.
     pub assume_role: Option<AssumeRole>,
+    /// Another way than the network; with it nothing of the environment is read.
+    pub transport: Option<Transport>,
 }
 
 /// A role to take on.
@@ -37,6 +40,15 @@ pub struct AssumeRole {
     pub role: Arn,
     /// What the role's trust policy asks for, against confused deputies (IAM User Guide, "External ID").
     pub external_id: Option<SecretString>,
+}
+
+/// Whose credentials are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account.
+    pub account: AccountId,
+    /// The user, or the session of a role: usually a person's name.
+    pub name: String,
 }
 
 /// The clients of one account and region, and the way to call them.
@@ -93,18 +105,23 @@ impl Clients {
         }
     }
 
-    /// The account that the credentials belong to (STS GetCallerIdentity, which needs no permission).
-    pub async fn identity(&self) -> Result<AccountId, Error> {
+    /// Whose the credentials are (STS GetCallerIdentity, which needs no permission).
+    pub async fn identity(&self) -> Result<Identity, Error> {
         const OPERATION: Operation = Operation::read("sts", "GetCallerIdentity");
         let answer = self.calls.call(OPERATION, Priority::VerifyWrite, self.sts.get_caller_identity().send()).await?;
         let account =
             answer.account().ok_or_else(|| Error::local(OPERATION, Class::Transient, "the answer names no account"))?;
-        Ok(AccountId::new(account))
+        // `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`, `arn:aws:iam::ACCOUNT:user/NAME`.
+        let name = answer.arn().and_then(|arn| arn.rsplit('/').next()).unwrap_or("somebody").to_owned();
+        Ok(Identity { account: AccountId::new(account), name })
     }
 }
 
 async fn sdk_config(connection: &Connection) -> SdkConfig {
-    let Connection { region, profile, endpoint_url, assume_role } = connection;
+    let Connection { region, profile, endpoint_url, assume_role, transport } = connection;
+    if let Some(transport) = transport {
+        return transport.config(region.as_ref().map_or("us-east-1", Region::as_str));
+    }
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = region {
         loader = loader.region(aws_config::Region::new(region.as_str().to_owned()));

@@ -17,4 +17,5 @@ pub mod live;
 pub mod observe;
 pub mod pace;
 pub mod tables;
+pub mod transport;
 pub mod wire;

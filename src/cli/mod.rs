@@ -1,8 +1,10 @@
 //! One file a command, thin: parse, call, print. Data goes to stdout, everything else to stderr.
 
 mod apply;
+mod demo;
 mod healthcheck;
 mod load;
+mod pause;
 mod plan;
 mod prune;
 mod render;
@@ -72,6 +74,19 @@ enum Command {
     /// Follows git and keeps AWS in agreement with it until it is stopped
     #[command(after_help = "Example: driftless run --config config/driftless.yaml")]
     Run(run::Options),
+    /// Changes nothing of a service for a while; drift is still shown
+    #[command(
+        after_help = "Example: driftless pause prod-api --path environments/prod --reason \"database move\" --for 2h"
+    )]
+    Pause(pause::PauseOptions),
+    /// Ends a pause
+    #[command(after_help = "Example: driftless resume prod-api --path environments/prod")]
+    Resume(pause::ResumeOptions),
+    /// Shows everything on this machine alone: an AWS account in memory, a repository, the daemon and its page
+    #[command(
+        after_help = "Examples:\n  driftless demo\n  driftless demo --endpoint-only 4566    # the account alone, for the AWS CLI and Terraform"
+    )]
+    Demo(demo::Options),
     /// Prints what a service's files say after extends, defaults and variables
     #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
     Render(render::Options),
@@ -135,6 +150,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Run(options) => run::run(options).await,
+            Command::Demo(options) => demo::run(options).await,
             command => {
                 tokio::select! {
                     result = short(command) => result,
@@ -161,6 +177,9 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Apply(options) => apply::run(options).await,
         Command::Render(options) => render::run(options).await,
         Command::Healthcheck(options) => healthcheck::run(options).await,
+        Command::Pause(options) => pause::pause(options).await,
+        Command::Resume(options) => pause::resume(options).await,
+        Command::Demo(options) => demo::run(options).await,
         Command::Run(options) => run::run(options).await,
     }
 }

@@ -1,7 +1,7 @@
 //! `driftless run`: the daemon.
 
 use super::Exit;
-use crate::daemon;
+use crate::daemon::{self, Surroundings};
 use crate::settings::Settings;
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
@@ -24,7 +24,7 @@ pub struct Options {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
+pub(super) enum LogFormat {
     /// For people
     Text,
     /// One JSON document a line
@@ -33,8 +33,19 @@ enum LogFormat {
 
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let settings = Settings::read(&options.config, std::env::vars())?;
-    start_log(&options)?;
+    start_log(&options.log, options.log_format)?;
     let stop = CancellationToken::new();
+    stop_on_signals(&stop)?;
+    daemon::run(settings, Surroundings::default(), stop, |address| {
+        println!("http://{address}/");
+        tracing::info!(event = "listening", %address, "the page is at http://{address}/");
+    })
+    .await?;
+    Ok(Exit::Ok)
+}
+
+/// Ends `stop` with SIGTERM or Ctrl-C; the second one ends the process.
+pub(super) fn stop_on_signals(stop: &CancellationToken) -> anyhow::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let on_signal = stop.clone();
     tokio::spawn(async move {
@@ -50,17 +61,13 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         // Asked twice: what is under way is abandoned.
         std::process::exit(Exit::Interrupted as i32);
     });
-    daemon::run(settings, stop, |address| {
-        println!("http://{address}/");
-        tracing::info!(event = "listening", %address, "the page is at http://{address}/");
-    })
-    .await?;
-    Ok(Exit::Ok)
+    Ok(())
 }
 
-fn start_log(options: &Options) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&options.log)?;
-    let text = match options.log_format {
+/// Begins to log to stderr.
+pub(super) fn start_log(filter: &str, format: Option<LogFormat>) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)?;
+    let text = match format {
         Some(format) => format == LogFormat::Text,
         None => std::io::stderr().is_terminal(),
     };

@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod normal;
 pub mod observed;
+pub mod pause;
 pub mod plan;
 pub mod problem;
 pub mod retry;

@@ -71,6 +71,8 @@ pub enum State {
     Unknown,
     /// AWS differs from git and git did not change.
     Drifted,
+    /// Somebody paused it: nothing is changed.
+    Paused,
     /// ECS is replacing tasks.
     Deploying,
     /// Git has something that is not applied.
@@ -80,8 +82,8 @@ pub enum State {
 }
 
 /// All states, for metrics and filters.
-pub const STATES: [State; 6] =
-    [State::Failed, State::Unknown, State::Drifted, State::Deploying, State::Pending, State::Live];
+pub const STATES: [State; 7] =
+    [State::Failed, State::Unknown, State::Drifted, State::Paused, State::Deploying, State::Pending, State::Live];
 
 impl State {
     /// The word for people.
@@ -90,6 +92,7 @@ impl State {
             State::Failed => "failed",
             State::Unknown => "unknown",
             State::Drifted => "drifted",
+            State::Paused => "paused",
             State::Deploying => "deploying",
             State::Pending => "pending",
             State::Live => "live",
@@ -102,6 +105,7 @@ impl State {
             State::Failed => "✕",
             State::Unknown => "?",
             State::Drifted => "≠",
+            State::Paused => "‖",
             State::Deploying => "▶",
             State::Pending => "…",
             State::Live => "✓",
@@ -149,6 +153,7 @@ impl ServiceStatus {
             // What was not seen whole is neither called fine nor drifted (promise R22); the reason says what is missing.
             _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
+            _ if plan.paused.is_some() => State::Paused,
             (_, Cause::Drift) => State::Drifted,
             (_, Cause::Deploy | Cause::Create | Cause::Remove) => State::Pending,
             (_, Cause::Blocked) => State::Pending,
@@ -173,6 +178,11 @@ impl ServiceStatus {
                 (None, Some(Rollout::Failed { reason })) => reason.clone(),
                 (None, _) => "the rollout failed".into(),
             },
+            State::Paused => {
+                let differences = plan.map_or(0, |plan| plan.changes.len().max(plan.steps.len()));
+                let pause = plan.and_then(|plan| plan.paused.as_ref()).map(ToString::to_string).unwrap_or_default();
+                if differences > 0 { format!("{pause}; {differences} differences wait") } else { pause }
+            }
             State::Drifted | State::Pending => match (hold, &self.error) {
                 _ if self.broken => "its files have errors; the commit before stays in force".into(),
                 (Some(hold), _) => hold,

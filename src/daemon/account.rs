@@ -5,6 +5,7 @@ use crate::aws::call::{Calls, Observer as CallObserver};
 use crate::aws::clients::{AssumeRole, Clients, Connection};
 use crate::aws::observe::{Cache, Observer};
 use crate::aws::pace::{Pacer, Share};
+use crate::aws::transport::Transport;
 use crate::core::id::{Arn, Region, Scope};
 use crate::core::retry::Class;
 use crate::settings::{Aws, Source};
@@ -15,6 +16,7 @@ use tokio::sync::Mutex;
 pub struct Account {
     endpoint_url: Option<String>,
     assume_role: Option<AssumeRole>,
+    transport: Option<Transport>,
     calls: Calls,
     cache: Cache,
     known: Mutex<BTreeMap<Scope, Observer>>,
@@ -30,8 +32,8 @@ pub struct Refused {
 }
 
 impl Account {
-    /// The way to AWS that the settings describe.
-    pub fn new(source: &Source, aws: &Aws, observer: CallObserver) -> Self {
+    /// The way to AWS that the settings describe, or `transport` instead of the network.
+    pub fn new(source: &Source, aws: &Aws, transport: Option<Transport>, observer: CallObserver) -> Self {
         let share = Share { background: aws.share, ..Share::default() };
         Self {
             endpoint_url: aws.endpoint_url.clone(),
@@ -39,6 +41,7 @@ impl Account {
                 role: Arn::from(role.role_arn.as_str()),
                 external_id: role.external_id.clone().map(Into::into),
             }),
+            transport,
             calls: Calls::new(Pacer::new(share), observer),
             cache: Cache::default(),
             known: Mutex::default(),
@@ -65,6 +68,7 @@ impl Account {
             profile: None,
             endpoint_url: self.endpoint_url.clone(),
             assume_role: self.assume_role.clone(),
+            transport: self.transport.clone(),
         }
     }
 }
@@ -73,7 +77,7 @@ impl Account {
 /// another one's").
 pub async fn verify(clients: &Clients, scope: &Scope) -> Result<(), Refused> {
     let identity = clients.identity().await;
-    let account = identity.map_err(|error| Refused { why: error.to_string(), class: error.class() })?;
+    let account = identity.map_err(|error| Refused { why: error.to_string(), class: error.class() })?.account;
     if account == scope.account {
         return Ok(());
     }

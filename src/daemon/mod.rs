@@ -22,7 +22,9 @@ mod source;
 use crate::aws::call::{Calls, Observer};
 use crate::aws::clients::{Clients, Connection};
 use crate::aws::pace::{Pacer, Share};
+use crate::aws::transport::Transport;
 use crate::core::id::SourceName;
+use crate::http::panel::Panel;
 use crate::http::{Health, Server, Shared};
 use crate::settings::Settings;
 use account::Account;
@@ -41,9 +43,19 @@ use tokio_util::task::TaskTracker;
 /// After a stop signal: what is under way may finish for this long (promise R25). ECS sends SIGKILL 30 s after SIGTERM.
 pub const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Where the daemon runs; the default is the real world.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// Another way to AWS than the network.
+    pub transport: Option<Transport>,
+    /// Buttons above the page.
+    pub panel: Option<Panel>,
+}
+
 /// Runs until `stop`. `listening` is told the address of the page once it is served.
 pub async fn run(
     settings: Settings,
+    surroundings: Surroundings,
     stop: CancellationToken,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -57,6 +69,7 @@ pub async fn run(
         // Two intervals, and time for a pass that waits its turn.
         stale_after: longest * 2 + Duration::from_secs(30),
         now: jiff::Timestamp::now,
+        panel: surroundings.panel,
     };
     let server = Server::bind(settings.http.listen, shared).await;
     let server = server.with_context(|| format!("cannot listen on {}", settings.http.listen))?;
@@ -67,7 +80,8 @@ pub async fn run(
     let (requests, inbox) = mpsc::channel(dispatcher::INBOX_MAX);
     let mut accounts: BTreeMap<SourceName, Arc<Account>> = BTreeMap::new();
     for source in &settings.sources {
-        let account = Arc::new(Account::new(source, &settings.aws, observer(&recorder)));
+        let account =
+            Arc::new(Account::new(source, &settings.aws, surroundings.transport.clone(), observer(&recorder)));
         accounts.insert(source.name.clone(), account);
         let follower = Follower::new(source, &settings.state.path, recorder.clone(), requests.clone())?;
         tasks.spawn(follower.run(stop.clone()));

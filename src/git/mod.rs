@@ -23,6 +23,7 @@
 //! Everything here blocks, on the network and on the disk: callers in async code use `tokio::task::spawn_blocking`.
 
 mod address;
+mod authoring;
 mod commit;
 mod error;
 mod folder;
@@ -34,6 +35,7 @@ mod process;
 mod reference;
 mod session;
 
+pub use authoring::Authoring;
 pub use commit::CommitFiles;
 pub use error::Error;
 pub use folder::Folder;

@@ -1,10 +1,11 @@
 //! EDGE: the page, the API, the metrics and the health checks. All of it is read-only and made from one
-//! [`Status`](crate::core::status::Status).
+//! [`Status`](crate::core::status::Status); the demo adds its buttons ([`panel`]).
 
 mod api;
 mod health;
 pub mod metrics;
 mod page;
+pub mod panel;
 
 use crate::core::status::Status;
 use axum::Router;
@@ -12,9 +13,10 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use metrics::Metrics;
+use panel::Panel;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -38,6 +40,8 @@ pub struct Shared {
     pub stale_after: Duration,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// The demo's buttons.
+    pub panel: Option<Panel>,
 }
 
 /// A server that has its port, and has not begun to answer.
@@ -76,6 +80,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/v1/services", get(api::services))
         .route("/api/v1/services/{cluster}/{service}", get(api::service))
         .route("/api/v1/services/{cluster}/{service}/diff", get(api::diff))
+        .route("/demo/{step}", post(panel::act))
         .fallback(api::not_found)
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), metrics::count))
         .layer(middleware::from_fn(harden))

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::api::{find, problem};
+use super::panel::{Panel, StepRow};
 use crate::core::id::ServiceId;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
@@ -14,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 #[template(path = "index.html")]
 struct Index {
     hero: String,
+    steps: Vec<StepRow>,
     sources: Vec<SourceRow>,
     rows: Vec<Row>,
 }
@@ -64,7 +66,8 @@ pub async fn index(State(shared): State<Shared>) -> Response {
     let mut rows: Vec<Row> = status.services.iter().map(|(id, service)| row(&shared, id, service, now)).collect();
     rows.sort_by_key(|row| row.rank);
     let sources = sources(&status, now);
-    render(&Index { hero: hero(&rows, &sources), sources, rows })
+    let steps = shared.panel.as_ref().map(Panel::rows).unwrap_or_default();
+    render(&Index { hero: hero(&rows, &sources), steps, sources, rows })
 }
 
 pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, String)>) -> Response {

@@ -59,11 +59,12 @@ async fn describe(clients: &Clients) -> driftless::aws::call::Error {
 #[tokio::test]
 async fn the_account_is_who_sts_says_it_is_and_the_user_agent_says_who_asks() {
     let xml = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-               <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+               <Arn>arn:aws:sts::123456789012:assumed-role/admin/ana</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     let (http, request) = capture_request(Some(http::Response::new(SdkBody::from(xml))));
     let (calls, reports) = calls();
     let clients = Clients::of(&config!().http_client(http).build(), calls);
-    assert_eq!(clients.identity().await, Ok(id::AccountId::new("123456789012")));
+    let identity = clients.identity().await.unwrap();
+    assert_eq!((identity.account, identity.name), (id::AccountId::new("123456789012"), "ana".to_owned()));
     assert_eq!(*reports.lock().unwrap(), [("sts GetCallerIdentity".to_owned(), "OK".to_owned(), 0)]);
     let request = request.expect_request();
     let agent = request.headers().get("x-amz-user-agent").unwrap();

@@ -94,6 +94,9 @@ const PURE_WORDS: &[(&str, &str)] = &[
     ("thread_local!", "state is an argument"),
 ];
 
+/// The one folder that names the simulated account.
+const DEMO: &str = "src/cli/demo/";
+
 /// The one file with unsafe code; it says why.
 const UNSAFE_IN: &str = "src/git/process.rs";
 
@@ -161,6 +164,32 @@ fn one_room_knows_each_foreign_world() {
             }
         }
     });
+}
+
+/// The simulated account shares nothing with what it is the counterpart of, and only the demo knows it: no other command
+/// can reach it instead of AWS, or put anything else into the place of the network.
+#[test]
+fn the_simulated_account_is_in_no_path_to_aws() {
+    let mut uses = 0;
+    check(|source, found| {
+        let demo = source.path.starts_with(DEMO);
+        for (line, path) in source.paths() {
+            match source.named_room(&path).as_deref() {
+                Some("sim") if demo => uses += 1,
+                Some("sim") if source.room() != "sim" => {
+                    found.push(line, format!("`{path}`: only {DEMO} names the simulated account"));
+                }
+                Some(room) if source.room() == "sim" && room != "sim" => {
+                    found.push(line, format!("`{path}`: `sim` names no other room, and shares no table with them"));
+                }
+                _ => {}
+            }
+            if ends_in(&path, "Transport::new") && !demo {
+                found.push(line, format!("`{path}`: only {DEMO} replaces the network"));
+            }
+        }
+    });
+    assert!(uses > 0, "{DEMO} names the simulated account: the rule above looks at the wrong place");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
 use super::observed::{Live, Snapshot};
+use super::pause::Pause;
 use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
 use jiff::Timestamp;
@@ -64,6 +65,8 @@ pub struct ServicePlan {
     pub digest: String,
     /// The revision that the service is to run, as far as it is known.
     pub task_definition: Option<Arn>,
+    /// The pause that somebody made, while it lasts.
+    pub paused: Option<Pause>,
 }
 
 impl ServicePlan {
@@ -240,6 +243,11 @@ pub enum Hold {
         /// In ECS's words.
         reason: String,
     },
+    /// Somebody paused the service.
+    Paused {
+        /// Who, until when, why.
+        pause: Pause,
+    },
     /// `sync.mode: manual`.
     Manual,
     /// `sync.mode: detect`.
@@ -317,6 +325,7 @@ impl fmt::Display for Hold {
                     "the rollout of this commit failed ({reason}); it is not tried again until git changes, or with driftless apply"
                 )
             }
+            Hold::Paused { pause } => write!(f, "paused {pause}; driftless resume ends it"),
             Hold::Manual => f.write_str("sync.mode is manual: driftless apply does it"),
             Hold::DetectOnly => f.write_str("sync.mode is detect: differences are shown, nothing is changed"),
             Hold::DriftReported => f.write_str("sync.drift is report: drift is shown, not corrected"),
@@ -534,7 +543,13 @@ fn policy_holds(
     memory: &Memory,
     now: Timestamp,
 ) -> Option<Hold> {
-    if plan.steps.is_empty() || policy.asked {
+    if plan.steps.is_empty() {
+        return None;
+    }
+    if let Some(pause) = &plan.paused {
+        return Some(Hold::Paused { pause: pause.clone() });
+    }
+    if policy.asked {
         return None;
     }
     match (declared.sync.mode, plan.cause) {

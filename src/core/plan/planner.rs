@@ -7,6 +7,7 @@ use crate::core::diff::{Change, Differences, Path, Shown, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
+use crate::core::pause::Pause;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +150,7 @@ impl<'p> Planner<'p> {
             same: 0,
             digest: declared.digest.clone(),
             task_definition: None,
+            paused: None,
         };
         Self {
             inputs,
@@ -527,6 +529,8 @@ impl<'p> Planner<'p> {
         self.plan.notes.retain(|note| !has_left(note));
         self.plan.notes.extend(left);
         self.plan.cause = self.cause();
+        let live = self.inputs.snapshot.live(&self.service_resource());
+        self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
         let holds = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
         self.plan.holds.extend(holds);
         if self.wanted.is_empty() {

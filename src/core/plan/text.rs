@@ -178,7 +178,7 @@ impl ServicePlan {
 
     /// One service of `--output json`, and `/api/v1/services/CLUSTER/NAME/diff`.
     pub fn to_json(&self) -> Value {
-        let Self { id, file, cause, changes, steps, holds, notes, same, digest: _, task_definition } = self;
+        let Self { id, file, cause, changes, steps, holds, notes, same, digest: _, task_definition, paused } = self;
         json!({
             "cluster": id.cluster,
             "service": id.service,
@@ -197,6 +197,7 @@ impl ServicePlan {
             "holds": holds.iter().map(|hold| described(json!(hold), hold)).collect::<Vec<_>>(),
             "notes": notes.iter().map(|note| described(json!(note), note)).collect::<Vec<_>>(),
             "unchanged": same,
+            "paused": paused,
         })
     }
 }

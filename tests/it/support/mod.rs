@@ -14,12 +14,16 @@
 
 mod account;
 mod daemon;
+mod page;
 mod repository;
+pub mod simulated;
 pub mod small;
 
 pub use account::{Account, Entry, Writes};
-pub use daemon::{Daemon, Options, Status, assert_quiet};
+pub use daemon::{Daemon, Options, Status, assert_quiet, http};
+pub use page::Page;
 pub use repository::{Repository, example};
+pub use simulated::Simulated;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

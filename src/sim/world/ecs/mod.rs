@@ -11,14 +11,18 @@ pub mod account_settings;
 pub mod clusters;
 pub mod common;
 pub mod deploy;
+mod deployment_calls;
 pub mod images;
 pub mod scheduler;
 pub mod services;
 pub mod stages;
 pub mod state;
 pub mod tags;
+mod task_calls;
 pub mod task_definitions;
 pub mod tasks;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use clusters::cluster_arn;
@@ -35,8 +39,8 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answe
         services::answer,
         tags::answer,
         account_settings::answer,
-        tasks::answer,
-        deploy::answer,
+        task_calls::answer,
+        deployment_calls::answer,
     ];
     parts.into_iter().find_map(|part| part(world, operation, input))
 }

@@ -32,6 +32,15 @@ pub struct Ecs {
     pub account_settings: BTreeMap<String, String>,
 }
 
+impl Ecs {
+    /// The task definition of this ARN, as it was registered.
+    pub fn task_definition(&self, arn: &str) -> Option<&Value> {
+        let (family, _) = arn.rsplit_once('/')?.1.rsplit_once(':')?;
+        let revisions = self.families.get(family)?;
+        revisions.iter().find(|revision| revision.arn() == arn).map(|revision| &revision.document)
+    }
+}
+
 /// A revision of a task definition.
 #[derive(Debug, Clone)]
 pub struct Revision {
@@ -77,6 +86,8 @@ pub struct Service {
     pub steady: bool,
     /// Tasks that failed one after the other: each makes the next start wait longer.
     pub failures: u32,
+    /// No task is started before.
+    pub starts_after: Option<Timestamp>,
 }
 
 /// An entry of DescribeServices' `deployments`: the tasks of one service revision.
@@ -104,6 +115,17 @@ pub struct Deployment {
     pub reason: String,
     /// The settings of the service that belong to this revision.
     pub settings: Value,
+    /// Where its tasks are registered.
+    pub groups: Vec<Group>,
+}
+
+/// A target group in which the tasks of a deployment are registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its ARN.
+    pub arn: String,
+    /// The port of the container.
+    pub port: i64,
 }
 
 /// A task.
@@ -137,8 +159,10 @@ pub struct Task {
     pub stopped_reason: String,
     /// What RunTask was told beside: overrides, group, tags.
     pub run: Value,
-    /// Whether it is registered in its target groups.
-    pub registered: bool,
+    /// Where it is registered.
+    pub groups: Vec<Group>,
+    /// Whether its failure was counted.
+    pub counted: bool,
 }
 
 /// When a task reached what.
@@ -188,12 +212,18 @@ pub struct ServiceDeployment {
     pub rollback: Option<(String, Timestamp, String)>,
     /// `deploymentConfiguration`.
     pub configuration: Value,
+    /// What it does, one step after the other.
+    pub program: Vec<super::stages::Step>,
+    /// The step that it is at.
+    pub at: usize,
+    /// When that step began.
+    pub since: Timestamp,
     /// The stage, where the strategy has stages.
     pub stage: &'static str,
-    /// When the stage began.
-    pub stage_since: Timestamp,
     /// What part of production traffic the new revision has, in percent.
-    pub shifted: f64,
+    pub production: f64,
+    /// What part of test traffic the new revision has, in percent.
+    pub test: f64,
     /// Hooks that were called: as `lifecycleHookDetails` answers them.
     pub hooks: Vec<Value>,
     /// Failed tasks one after the other.

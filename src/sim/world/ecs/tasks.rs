@@ -1,12 +1,462 @@
-//! ECS: tasks.
+//! The life of a task (Developer Guide, "Amazon ECS task lifecycle").
+//!
+//! ```text
+//! PROVISIONING -> PENDING (pulls) -> RUNNING -> DEACTIVATING (targets drain) -> STOPPING -> DEPROVISIONING -> STOPPED
+//!       \_____________\___________________________________________________________________________/
+//! ```
 
-use crate::sim::world::{Answer, World};
-use serde_json::Value;
+use super::images::Behaviour;
+use super::scheduler;
+use super::state::{Group, Task, Times};
+use crate::sim::wire::time;
+use crate::sim::world::agenda::Due;
+use crate::sim::world::elbv2::targets::{self, Checked};
+use crate::sim::world::names::{Image, image, secret_exists};
+use crate::sim::world::{World, discovery, input, logs};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
-/// Answers this part of ECS's operations.
-pub fn answer(_world: &mut World, _operation: &str, _input: &Value) -> Option<Answer> {
-    None
+/// A network interface is attached.
+const PROVISION_SECONDS: f64 = 4.0;
+/// A container handles SIGTERM and ends.
+const STOP_SECONDS: f64 = 2.0;
+/// The network interface is detached.
+const DEPROVISION_SECONDS: f64 = 2.0;
+/// How often a task that drains is looked at.
+const DRAIN_LOOK_SECONDS: f64 = 1.0;
+/// "Stopped tasks … only appear in the returned results for at least one hour" (DescribeTasks).
+const STOPPED_SECONDS: f64 = 3600.0;
+
+/// What is to be started.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service, by ARN.
+    pub service: Option<String>,
+    /// `ecs-svc/DIGITS`, or what RunTask was told.
+    pub started_by: String,
+    /// The revision, by ARN.
+    pub task_definition: String,
+    /// Where it is registered once it runs.
+    pub groups: Vec<Group>,
+    /// What RunTask was told beside.
+    pub run: Value,
+}
+
+/// Starts a task; gives its ARN.
+pub fn start(world: &mut World, start: Start) -> String {
+    let id = world.hex(32);
+    let arn = world.arn("ecs", &format!("task/{}/{id}", start.cluster));
+    let address = format!("10.0.{}.{}", world.chance() % 250, world.chance() % 250 + 4);
+    let containers = containers(world, &arn, &start.task_definition);
+    let task = Task {
+        arn: arn.clone(),
+        cluster: start.cluster,
+        service: start.service,
+        started_by: start.started_by,
+        task_definition: start.task_definition,
+        last: "PROVISIONING",
+        desired: "RUNNING",
+        health: "UNKNOWN",
+        times: Times { created: Some(world.now()), ..Times::default() },
+        address,
+        containers,
+        stop_code: None,
+        stopped_reason: String::new(),
+        run: start.run,
+        groups: start.groups,
+        counted: false,
+    };
+    world.ecs.tasks.insert(arn.clone(), task);
+    world.later(PROVISION_SECONDS, Due::Task(arn.clone()));
+    arn
+}
+
+/// The container definitions of a revision.
+pub fn definitions<'w>(world: &'w World, revision: &str) -> &'w [Value] {
+    let document = world.ecs.task_definition(revision);
+    document.map_or(&[], |document| input::list(document, "containerDefinitions"))
+}
+
+fn containers(world: &mut World, task: &str, revision: &str) -> Vec<Value> {
+    let definitions = definitions(world, revision).to_vec();
+    let id = task.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut all = Vec::with_capacity(definitions.len());
+    for definition in &definitions {
+        let digits = world.digits(10);
+        let arn = world.arn("ecs", &format!("container/{id}/{digits}"));
+        let mut container = json!({
+            "containerArn": arn, "taskArn": task, "name": definition["name"], "image": definition["image"],
+            "lastStatus": "PENDING", "healthStatus": "UNKNOWN", "networkInterfaces": [], "cpu": "0",
+        });
+        for name in ["cpu", "memory", "memoryReservation"] {
+            if let Some(number) = input::number(definition, name) {
+                container[name] = json!(number.to_string());
+            }
+        }
+        all.push(container);
+    }
+    all
 }
 
 /// A task goes on to its next state.
-pub fn step(_world: &mut World, _task: &str) {}
+pub fn step(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    match task.last {
+        "PROVISIONING" => pull(world, arn),
+        "PENDING" => run(world, arn),
+        "RUNNING" => end_by_itself(world, arn),
+        "DEACTIVATING" => drain(world, arn),
+        "STOPPING" => {
+            exit_containers(world, arn, 137);
+            set(world, arn, "DEPROVISIONING");
+            world.later(DEPROVISION_SECONDS, Due::Task(arn.to_owned()));
+        }
+        "DEPROVISIONING" => {
+            set(world, arn, "STOPPED");
+            let now = world.now();
+            if let Some(task) = world.ecs.tasks.get_mut(arn) {
+                task.times.stopped = Some(now);
+            }
+            world.later(STOPPED_SECONDS, Due::Task(arn.to_owned()));
+            wake(world, arn);
+        }
+        _ => {
+            world.ecs.tasks.remove(arn);
+        }
+    }
+}
+
+fn set(world: &mut World, arn: &str, last: &'static str) {
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.last = last;
+        let of_container = match last {
+            "PROVISIONING" | "PENDING" => "PENDING",
+            "RUNNING" | "DEACTIVATING" | "STOPPING" => "RUNNING",
+            _ => "STOPPED",
+        };
+        for container in &mut task.containers {
+            container["lastStatus"] = json!(of_container);
+        }
+    }
+}
+
+fn wake(world: &mut World, arn: &str) {
+    if let Some(service) = world.ecs.tasks.get(arn).and_then(|task| task.service.clone()) {
+        scheduler::wake(world, &service);
+    }
+}
+
+/// Each container's definition with what its image does.
+fn behaviours(world: &World, arn: &str) -> Vec<(Value, Behaviour)> {
+    let Some(task) = world.ecs.tasks.get(arn) else { return Vec::new() };
+    let does = |definition: &Value| world.ecs.images.does(definition["image"].as_str().unwrap_or_default());
+    definitions(world, &task.task_definition).iter().map(|d| (d.clone(), does(d))).collect()
+}
+
+fn pull(world: &mut World, arn: &str) {
+    let now = world.now();
+    let all = behaviours(world, arn);
+    if all.iter().any(|(_, behaviour)| behaviour.nowhere) {
+        // The words of Fargate ("Service event messages", unable to place a task).
+        let reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+        return fail_to_start(world, arn, reason.to_owned());
+    }
+    let secrets = all.iter().flat_map(|(definition, _)| input::list(definition, "secrets"));
+    let values: Vec<String> = secrets.filter_map(|s| input::text(s, "valueFrom")).map(str::to_owned).collect();
+    if let Some(missing) = values.iter().find(|value| !secret_exists(world, value)) {
+        return fail_to_start(world, arn, missing_secret(missing));
+    }
+    set(world, arn, "PENDING");
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.times.pulling = Some(now);
+    }
+    let longest = all.iter().map(|(_, behaviour)| behaviour.pull).fold(0.0, f64::max);
+    world.later(longest, Due::Task(arn.to_owned()));
+}
+
+/// Developer Guide, "Stopped task error messages": ResourceInitializationError.
+fn missing_secret(value: &str) -> String {
+    let ssm = !value.contains(":secretsmanager:");
+    let detail = if ssm {
+        format!(
+            "unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: {value}"
+        )
+    } else {
+        format!(
+            "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {value} from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."
+        )
+    };
+    format!(
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: {detail}"
+    )
+}
+
+fn fail_to_start(world: &mut World, arn: &str, reason: String) {
+    stop(world, arn, "TaskFailedToStart", reason);
+}
+
+fn run(world: &mut World, arn: &str) {
+    let now = world.now();
+    let all = behaviours(world, arn);
+    for (definition, behaviour) in &all {
+        let name = definition["image"].as_str().unwrap_or_default();
+        if behaviour.missing || image(world, name) == Image::Missing {
+            let reason = format!(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {name}: {name}: not found"
+            );
+            return fail_to_start(world, arn, reason);
+        }
+    }
+    set(world, arn, "RUNNING");
+    let digests: Vec<_> = all.iter().map(|(d, _)| digest(world, d["image"].as_str().unwrap_or_default())).collect();
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    (task.times.pulled, task.times.started) = (Some(now), Some(now));
+    for (container, digest) in task.containers.iter_mut().zip(digests) {
+        let id = arn.rsplit('/').next().unwrap_or_default();
+        container["runtimeId"] = json!(format!("{id}-{}", &digest[7..17]));
+        container["imageDigest"] = json!(digest);
+    }
+    let checked_itself = all.iter().any(|(definition, _)| definition.get("healthCheck").is_some());
+    if checked_itself {
+        task.health = "HEALTHY";
+    }
+    for (definition, behaviour) in &all {
+        write(world, arn, definition, &behaviour.says);
+    }
+    enter(world, arn, &all);
+    if let Some(seconds) = next_end(&all) {
+        world.later(seconds, Due::Task(arn.to_owned()));
+    }
+    wake(world, arn);
+}
+
+/// When something of the task ends by itself, in seconds after its start.
+fn next_end(all: &[(Value, Behaviour)]) -> Option<f64> {
+    let ends = all.iter().filter_map(|(definition, behaviour)| {
+        let sick = behaviour.sick.then(|| {
+            let check = definition.get("healthCheck")?;
+            let of = |name, usual| input::number(check, name).unwrap_or(usual) as f64;
+            // RegisterTaskDefinition: interval 30, retries 3, startPeriod off.
+            Some(of("startPeriod", 0) + of("interval", 30) * of("retries", 3))
+        });
+        behaviour.exits.map(|(after, _)| after).into_iter().chain(sick.flatten()).reduce(f64::min)
+    });
+    ends.reduce(f64::min)
+}
+
+fn end_by_itself(world: &mut World, arn: &str) {
+    let all = behaviours(world, arn);
+    let exits = all.iter().find_map(|(definition, b)| Some((definition["name"].clone(), b.exits?.1)));
+    let Some((name, code)) = exits else {
+        if let Some(task) = world.ecs.tasks.get_mut(arn).filter(|_| all.iter().any(|(_, b)| b.sick)) {
+            task.health = "UNHEALTHY";
+        }
+        return wake(world, arn);
+    };
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        for container in task.containers.iter_mut().filter(|container| container["name"] == name) {
+            container["exitCode"] = json!(code);
+        }
+    }
+    stop(world, arn, "EssentialContainerExited", "Essential container in task exited".to_owned());
+}
+
+/// Registers a task that runs in its target groups and in Cloud Map.
+fn enter(world: &mut World, arn: &str, all: &[(Value, Behaviour)]) {
+    let Some(task) = world.ecs.tasks.get(arn).cloned() else { return };
+    let Some(service) = task.service.clone() else { return };
+    for group in &task.groups {
+        // The container that has the port is asked.
+        let serves = |definition: &Value| {
+            input::list(definition, "portMappings")
+                .iter()
+                .any(|p| input::number(p, "containerPort") == Some(group.port))
+        };
+        let answers = all.iter().find(|(definition, _)| serves(definition)).and_then(|(_, b)| b.answers);
+        let checked = match answers {
+            Some(200..=299) => Checked::Healthy,
+            Some(code) => Checked::Code(code),
+            None => Checked::Silent,
+        };
+        targets::register(world, &group.arn, &task.address, group.port, checked);
+        scheduler::event(world, &service, &format!("registered 1 targets in (target-group {})", group.arn));
+    }
+    for (registry, port) in registries(world, &task) {
+        discovery::register(world, &registry, id_of(arn), &task.address, port);
+    }
+}
+
+fn id_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+fn registries(world: &World, task: &Task) -> Vec<(String, Option<i64>)> {
+    let service = task.service.as_ref().and_then(|service| world.ecs.services.get(service));
+    let deployment = service.and_then(|service| service.deployments.iter().find(|d| d.id == task.started_by));
+    let registries = deployment.map_or(&[][..], |deployment| input::list(&deployment.settings, "serviceRegistries"));
+    let port = |r: &Value| input::number(r, "containerPort").or_else(|| input::number(r, "port"));
+    registries.iter().filter_map(|r| Some((input::text(r, "registryArn")?.to_owned(), port(r)))).collect()
+}
+
+/// Asks a task to stop; its targets drain first when it runs.
+pub fn stop(world: &mut World, arn: &str, code: &'static str, reason: String) {
+    let now = world.now();
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    if task.desired == "STOPPED" {
+        return;
+    }
+    task.desired = "STOPPED";
+    (task.stop_code, task.stopped_reason, task.times.stopping) = (Some(code), reason, Some(now));
+    let (task, was) = (task.clone(), task.last);
+    for (registry, _) in registries(world, &task) {
+        discovery::deregister(world, &registry, id_of(arn));
+    }
+    if was == "RUNNING" {
+        for group in &task.groups {
+            targets::deregister(world, &group.arn, &task.address, group.port);
+            if let Some(service) = &task.service {
+                scheduler::event(world, service, &format!("deregistered 1 targets in (target-group {})", group.arn));
+            }
+        }
+        if code == "EssentialContainerExited" {
+            exit_containers(world, arn, 137);
+            set(world, arn, "DEPROVISIONING");
+            world.later(DEPROVISION_SECONDS, Due::Task(arn.to_owned()));
+        } else {
+            set(world, arn, "DEACTIVATING");
+            world.later(DRAIN_LOOK_SECONDS, Due::Task(arn.to_owned()));
+        }
+    } else {
+        set(world, arn, "DEPROVISIONING");
+        world.later(DEPROVISION_SECONDS, Due::Task(arn.to_owned()));
+    }
+    wake(world, arn);
+}
+
+/// SIGTERM comes when its targets have drained (Developer Guide, "Optimize load balancer connection draining").
+fn drain(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let draining = task.groups.iter().any(|g| targets::health(world, &g.arn, &task.address, g.port).is_some());
+    if draining {
+        return world.later(DRAIN_LOOK_SECONDS, Due::Task(arn.to_owned()));
+    }
+    set(world, arn, "STOPPING");
+    world.later(STOP_SECONDS, Due::Task(arn.to_owned()));
+}
+
+fn exit_containers(world: &mut World, arn: &str, code: i64) {
+    let Some(task) = world.ecs.tasks.get_mut(arn).filter(|task| task.times.started.is_some()) else { return };
+    for container in &mut task.containers {
+        if let Value::Object(container) = container {
+            container.entry("exitCode").or_insert_with(|| json!(code));
+        }
+    }
+}
+
+/// A container's lines, when its log driver is awslogs.
+fn write(world: &mut World, arn: &str, definition: &Value, lines: &[String]) {
+    let options = &definition["logConfiguration"]["options"];
+    let (Some(group), Some(prefix)) =
+        (input::text(options, "awslogs-group"), input::text(options, "awslogs-stream-prefix"))
+    else {
+        return;
+    };
+    let name = definition["name"].as_str().unwrap_or_default();
+    let (group, stream) = (group.to_owned(), format!("{prefix}/{name}/{}", id_of(arn)));
+    for line in lines {
+        logs::write(world, &group, &stream, line);
+    }
+}
+
+/// The digest of an image: the registry's, or for a registry that is not this account's one made from the name.
+pub fn digest(world: &World, name: &str) -> String {
+    if let Image::Digest(digest) = image(world, name) {
+        return digest;
+    }
+    match name.split_once('@') {
+        Some((_, digest)) => digest.to_owned(),
+        None => {
+            let hash: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("sha256:{hash}")
+        }
+    }
+}
+
+/// A task as DescribeTasks answers it.
+pub fn document(world: &World, task: &Task) -> Value {
+    let definition = world.ecs.task_definition(&task.task_definition);
+    let of = |name: &str| definition.and_then(|document| document.get(name)).cloned().unwrap_or(Value::Null);
+    let family = of("family").as_str().unwrap_or_default().to_owned();
+    let group = match &task.service {
+        Some(service) => format!("service:{}", id_of(service)),
+        None => input::text(&task.run, "group").map_or_else(|| format!("family:{family}"), str::to_owned),
+    };
+    let launch = launch_type(world, task);
+    let mut members = Map::from_iter([
+        ("taskArn".to_owned(), json!(task.arn)),
+        ("clusterArn".to_owned(), json!(super::cluster_arn(world, &task.cluster))),
+        ("taskDefinitionArn".to_owned(), json!(task.task_definition)),
+        ("lastStatus".to_owned(), json!(task.last)),
+        ("desiredStatus".to_owned(), json!(task.desired)),
+        ("healthStatus".to_owned(), json!(task.health)),
+        ("startedBy".to_owned(), json!(task.started_by)),
+        ("group".to_owned(), json!(group)),
+        ("launchType".to_owned(), json!(launch)),
+        ("containers".to_owned(), Value::Array(task.containers.clone())),
+        (
+            "overrides".to_owned(),
+            task.run.get("overrides").cloned().unwrap_or_else(|| json!({ "containerOverrides": [] })),
+        ),
+        ("tags".to_owned(), task.run.get("tags").cloned().unwrap_or_else(|| json!([]))),
+        ("attachments".to_owned(), attachments(task, &of("networkMode"))),
+        ("connectivity".to_owned(), json!("CONNECTED")),
+        ("version".to_owned(), json!(1)),
+    ]);
+    for name in ["cpu", "memory"] {
+        if !of(name).is_null() {
+            members.insert(name.to_owned(), of(name));
+        }
+    }
+    if launch == "FARGATE" {
+        members.extend([("platformVersion".to_owned(), json!("1.4.0")), ("platformFamily".to_owned(), json!("Linux"))]);
+    }
+    let Times { created, pulling, pulled, started, stopping, stopped } = task.times;
+    for (name, at) in [
+        ("createdAt", created),
+        ("pullStartedAt", pulling),
+        ("pullStoppedAt", pulled),
+        ("startedAt", started),
+        ("stoppingAt", stopping),
+        ("executionStoppedAt", stopped),
+        ("stoppedAt", stopped),
+    ] {
+        members.extend(at.map(|at| (name.to_owned(), time(at))));
+    }
+    if let Some(code) = task.stop_code {
+        members
+            .extend([("stopCode".to_owned(), json!(code)), ("stoppedReason".to_owned(), json!(task.stopped_reason))]);
+    }
+    Value::Object(members)
+}
+
+fn launch_type(world: &World, task: &Task) -> String {
+    let service = task.service.as_ref().and_then(|service| world.ecs.services.get(service));
+    let settings = service.map_or(&task.run, |service| &service.settings);
+    let strategy = input::list(settings, "capacityProviderStrategy");
+    let provided =
+        strategy.iter().any(|row| input::text(row, "capacityProvider").is_some_and(|p| p.starts_with("FARGATE")));
+    if provided { "FARGATE" } else { input::text(settings, "launchType").unwrap_or("EC2") }.to_owned()
+}
+
+fn attachments(task: &Task, network: &Value) -> Value {
+    if network != "awsvpc" {
+        return json!([]);
+    }
+    json!([{
+        "id": id_of(&task.arn), "type": "ElasticNetworkInterface",
+        "status": if task.last == "PROVISIONING" { "ATTACHING" } else { "ATTACHED" },
+        "details": [{ "name": "privateIPv4Address", "value": task.address }],
+    }])
+}

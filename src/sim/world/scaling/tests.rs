@@ -35,6 +35,7 @@ fn service(world: &mut World, name: &str, desired: i64) {
         looks: false,
         steady: true,
         failures: 0,
+        starts_after: None,
     };
     world.ecs.services.insert(service.arn.clone(), service);
     run(world, name);
@@ -59,7 +60,8 @@ fn run(world: &mut World, name: &str) {
             stop_code: None,
             stopped_reason: String::new(),
             run: Value::Null,
-            registered: false,
+            groups: Vec::new(),
+            counted: false,
         };
         world.ecs.tasks.insert(task.arn.clone(), task);
     }

@@ -52,6 +52,7 @@ pub fn create(world: &mut World, input: &Value) -> Answer {
         looks: false,
         steady: false,
         failures: 0,
+        starts_after: None,
     };
     let runs = by_ecs(&service.settings);
     world.ecs.services.insert(arn.clone(), service);

@@ -23,7 +23,25 @@ fn world() -> World {
     ok(&mut world, "RegisterTaskDefinition", &fargate);
     ok(&mut world, "DeregisterTaskDefinition", &json!({ "taskDefinition": "web:1" }));
     ok(&mut world, "RegisterTaskDefinition", &json!({ "family": "old", "containerDefinitions": [container] }));
+    beside(&mut world, "discovery", "CreateHttpNamespace", json!({ "Name": "local" }));
     world
+}
+
+fn beside(world: &mut World, service: &str, operation: &str, input: Value) -> Value {
+    world.answer(service, operation, &input).unwrap_or_else(|refusal| panic!("{operation}: {refusal}"))
+}
+
+/// The ARN of a target group that a listener forwards to.
+fn group(world: &mut World) -> Value {
+    let balancer = json!({ "Name": "lb", "Subnets": ["subnet-1", "subnet-2"] });
+    let balancer =
+        beside(world, "elbv2", "CreateLoadBalancer", balancer)["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let group = json!({ "Name": "web", "Protocol": "HTTP", "Port": 80, "TargetType": "ip", "VpcId": "vpc-1" });
+    let group = beside(world, "elbv2", "CreateTargetGroup", group)["TargetGroups"][0]["TargetGroupArn"].clone();
+    let forward = json!([{ "Type": "forward", "TargetGroupArn": group }]);
+    let listener = json!({ "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward });
+    beside(world, "elbv2", "CreateListener", listener);
+    group
 }
 
 fn ok(world: &mut World, operation: &str, input: &Value) -> Value {
@@ -321,7 +339,8 @@ fn an_update_leaves_what_it_leaves_out() {
 #[test]
 fn codedeploy_takes_little() {
     let mut world = world();
-    let balancer = json!({ "targetGroupArn": "arn:g", "containerName": "web", "containerPort": 80 });
+    let group = group(&mut world);
+    let balancer = json!({ "targetGroupArn": group, "containerName": "web", "containerPort": 80 });
     let more = json!({ "deploymentController": { "type": "CODE_DEPLOY" }, "loadBalancers": [balancer] });
     let service = ok(&mut world, "CreateService", &request(&more))["service"].clone();
     assert_eq!(service["deploymentConfiguration"], json!({ "maximumPercent": 200, "minimumHealthyPercent": 100 }));

@@ -1,0 +1,103 @@
+//! The daemon in this process, on a simulated account: no socket between them, and every request in its ledger.
+
+use super::{Page, Repository};
+use driftless::aws::transport::Transport;
+use driftless::daemon::{self, Surroundings};
+use driftless::settings::Settings;
+use driftless::sim::ledger::Entry;
+use driftless::sim::{Account, Options};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long the daemon may take to listen.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A daemon that follows `env` on the branch `main` of a repository, on a simulated account.
+pub struct Simulated {
+    /// The account.
+    pub account: Account,
+    address: String,
+    stop: CancellationToken,
+    daemon: Option<JoinHandle<anyhow::Result<()>>>,
+    _state: tempfile::TempDir,
+}
+
+/// Requests go straight into the account.
+pub fn transport(account: &Account) -> Transport {
+    let account = account.clone();
+    Transport::new(Arc::new(move |request| {
+        let account = account.clone();
+        Box::pin(async move { account.answer(request).await.map_err(Into::into) })
+    }))
+}
+
+/// An account whose time runs fast.
+pub fn account(number: &str, speed: f64) -> Account {
+    Account::new(Options { account: number.to_owned(), speed, ..Options::default() })
+}
+
+impl Simulated {
+    /// Starts the daemon; returns when it listens.
+    pub fn start(account: Account, repository: &Repository) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let settings = json!({
+            "sources": [{
+                "name": "test", "url": repository.path(), "ref": { "branch": "main" }, "path": "env",
+                "interval": "1s", "driftInterval": "1s",
+            }],
+            "http": { "listen": "127.0.0.1:0" },
+            "state": { "path": state.path() },
+            "aws": { "share": 1.0 },
+        });
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let (told, listening) = mpsc::channel::<SocketAddr>();
+        let (stop, surroundings) =
+            (CancellationToken::new(), Surroundings { transport: Some(transport(&account)), panel: None });
+        let stopped = stop.clone();
+        let daemon = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(daemon::run(settings, surroundings, stopped, move |address| {
+                let _ = told.send(address);
+            }))
+        });
+        let address = listening.recv_timeout(START_LIMIT).expect("the daemon listens").to_string();
+        Self { account, address, stop, daemon: Some(daemon), _state: state }
+    }
+
+    /// The daemon's requests so far that can change something.
+    pub fn writes(&self) -> Vec<Entry> {
+        self.account.ledger().into_iter().filter(Entry::writes).collect()
+    }
+
+    /// How many of the daemon's requests were of this operation and done.
+    pub fn done(&self, operation: &str) -> usize {
+        self.writes().iter().filter(|entry| entry.operation == operation && entry.status == 200).count()
+    }
+}
+
+impl Page for Simulated {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn log(&self) -> String {
+        let line = |entry: &Entry| format!("{} {} {} {:?}\n", entry.at, entry.service, entry.operation, entry.code);
+        self.writes().iter().map(line).collect()
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(daemon) = self.daemon.take() {
+            let ended = daemon.join();
+            if !std::thread::panicking() {
+                ended.expect("the daemon does not panic").expect("the daemon ends well");
+            }
+        }
+    }
+}
