@@ -11,7 +11,8 @@ use crate::core::observed::ServiceFacts;
 use crate::core::plan::text::Header;
 use crate::core::plan::{Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::{Class, backoff};
-use crate::core::rollout::{Rollout, rollout};
+use crate::core::rollout::Rollout;
+use crate::daemon::engine::{look_at_rollouts, rollout_of};
 use crate::daemon::execute::{Stop, Writes, execute};
 use clap::Args;
 use jiff::Timestamp;
@@ -126,21 +127,27 @@ impl Apply {
         if open.is_empty() {
             return Ok(());
         }
-        let (planned, snapshot) =
+        let (planned, mut snapshot) =
             plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
+        let wanted = planned.services.iter().map(|plan| {
+            let rolling = self.memory.get(&plan.id.service).and_then(|memory| memory.rolling.clone());
+            (plan.id.service.clone(), rolling.or_else(|| plan.task_definition.clone()))
+        });
+        let wanted: BTreeMap<ServiceName, Option<Arn>> = wanted.collect();
+        look_at_rollouts(&self.observer, &wanted, Priority::Commit, &mut snapshot).await;
         for plan in &planned.services {
             let name = plan.id.service.clone();
             let facts = snapshot.service(&name).cloned();
-            let progress = self.one(plan, facts).await;
+            let state = rollout_of(&snapshot, &name, wanted.get(&name).and_then(Option::as_ref));
+            let progress = self.one(plan, facts, state).await;
             self.progress.insert(name, progress);
         }
         Ok(())
     }
 
-    async fn one(&mut self, plan: &ServicePlan, facts: Option<ServiceFacts>) -> Progress {
+    async fn one(&mut self, plan: &ServicePlan, facts: Option<ServiceFacts>, state: Option<Rollout>) -> Progress {
         let name = plan.id.service.clone();
         let memory = self.memory.entry(name.clone()).or_default();
-        let state = facts.as_ref().map(|facts| rollout(facts, memory.rolling.as_ref()));
         if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
@@ -165,8 +172,17 @@ impl Apply {
                 self.say(&name, &format!("live taskDefinition={}", revision.unwrap_or_default()));
                 Progress::Live
             }
-            Some(Rollout::InProgress { running, desired, failed }) => {
-                self.say(&name, &format!("rollout new={running}/{desired} failed={failed}"));
+            Some(Rollout::InProgress { running, desired, failed, note }) => {
+                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+                self.say(&name, &format!("rollout new={running}/{desired} failed={failed}{note}"));
+                Progress::Open
+            }
+            Some(Rollout::Waiting { pause }) => {
+                self.say(&name, &pause.to_string());
+                Progress::Open
+            }
+            Some(Rollout::Unhealthy { reason }) => {
+                self.say(&name, &format!("not healthy: {reason}"));
                 Progress::Open
             }
             Some(Rollout::Failed { reason }) => Progress::RolloutFailed(reason),

@@ -250,6 +250,12 @@ kinds! {
     TaskDefinition = "task definition",
     /// An ECS service, by name in the environment's cluster.
     Service = "service",
+    /// The newest service deployments of a service, by the service's name.
+    ServiceDeployments = "deployments of service",
+    /// The tasks of a service that stopped lately, by the service's name.
+    StoppedTasks = "stopped tasks of service",
+    /// The targets of a target group and their health, by the group's ARN.
+    Targets = "targets of",
     /// The Application Auto Scaling target of a service, by the service's name.
     ScalableTarget = "scalable target of service",
     /// All scaling policies of a service, by the service's name.

@@ -17,3 +17,4 @@ pub mod secret;
 pub mod shape;
 pub mod source;
 pub mod status;
+pub mod stopped;

@@ -1,6 +1,7 @@
 //! What AWS answered. Three-valued: a thing that could not be read is neither there nor absent.
 
 use super::id::{Arn, Kind, ResourceId, ServiceName};
+use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,7 +41,14 @@ impl Live {
     pub fn members(&self) -> &[Arc<Live>] {
         match &self.facts {
             Facts::Members(members) => members,
-            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Revision { .. } | Facts::Service(_) => &[],
+            Facts::None
+            | Facts::Family(_)
+            | Facts::Value(_)
+            | Facts::Revision { .. }
+            | Facts::Service(_)
+            | Facts::Deployments(_)
+            | Facts::Stopped(_)
+            | Facts::Targets(_) => &[],
         }
     }
 
@@ -70,6 +78,69 @@ pub enum Facts {
     },
     /// How a service is doing.
     Service(ServiceFacts),
+    /// The newest service deployments of a service, newest first.
+    Deployments(Vec<ServiceDeployment>),
+    /// The tasks of a service that stopped lately.
+    Stopped(Vec<StoppedTask>),
+    /// The targets of a target group.
+    Targets(Vec<Target>),
+}
+
+/// A service deployment (DescribeServiceDeployments): what one UpdateService came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceDeployment {
+    /// Its ARN.
+    pub arn: Arn,
+    /// `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `STOPPED`, `ROLLBACK_…`.
+    pub status: String,
+    /// In ECS's words: of the rollback, or of the state.
+    pub reason: Option<String>,
+    /// The revision that it was to bring up.
+    pub task_definition: Option<Arn>,
+    /// As `POST_TEST_TRAFFIC_SHIFT`, where the strategy has stages.
+    pub stage: Option<String>,
+    /// What part of production traffic the new revision is to have.
+    pub production_percent: Option<f64>,
+    /// The lifecycle hooks that were called.
+    pub hooks: Vec<Hook>,
+}
+
+impl ServiceDeployment {
+    /// Whether it did not bring up what it was to, and will not.
+    pub fn has_failed(&self) -> bool {
+        self.status == "STOPPED" || self.status.starts_with("ROLLBACK")
+    }
+}
+
+/// A lifecycle hook that was called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hook {
+    /// ECS's id of it.
+    pub id: String,
+    /// Whether it is a PAUSE, which a person answers.
+    pub pause: bool,
+    /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`.
+    pub status: String,
+    /// When ECS answers it by itself.
+    pub expires_at: Option<Timestamp>,
+    /// `ROLLBACK` or `CONTINUE`.
+    pub then: Option<String>,
+}
+
+impl Hook {
+    /// Whether a person is asked.
+    pub fn awaits_a_person(&self) -> bool {
+        self.pause && self.status == "AWAITING_ACTION"
+    }
+}
+
+/// A target of a target group (DescribeTargetHealth).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// `initial`, `healthy`, `unhealthy`, `unused`, `draining`, `unavailable`.
+    pub state: String,
+    /// Why, in the load balancer's words.
+    pub reason: Option<String>,
 }
 
 /// How a service is doing (DescribeServices).
@@ -162,7 +233,7 @@ impl Snapshot {
     pub fn service(&self, name: &ServiceName) -> Option<&ServiceFacts> {
         match &self.live(&ResourceId::new(Kind::Service, name.as_str()))?.facts {
             Facts::Service(facts) => Some(facts),
-            Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } => None,
+            _ => None,
         }
     }
 

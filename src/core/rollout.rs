@@ -1,14 +1,16 @@
 //! What the facts of a service's deployments mean. "Stable" is not "live": every part of the sentence is looked at.
 
 use super::id::Arn;
-use super::observed::ServiceFacts;
+use super::observed::{Hook, ServiceDeployment, ServiceFacts, Target};
+use super::stopped::{Stopped, StoppedTask};
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// How the rollout of what a service should run is getting on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "rollout", rename_all = "camelCase")]
 pub enum Rollout {
-    /// One completed deployment of the wanted revision, with all of its tasks running.
+    /// One completed deployment of the wanted revision, with all of its tasks running and no target that is not healthy.
     Completed,
     /// On its way.
     InProgress {
@@ -18,17 +20,152 @@ pub enum Rollout {
         desired: i32,
         /// Tasks that failed so far.
         failed: i32,
+        /// What is known beside: the stage, why tasks stopped.
+        note: Option<String>,
+    },
+    /// It waits for a person (a PAUSE hook of ECS).
+    Waiting {
+        /// What waits.
+        pause: Pause,
     },
     /// ECS gave up, or runs something else than what was asked for.
     Failed {
-        /// In ECS's words, where it has any.
+        /// In one sentence.
+        reason: String,
+    },
+    /// It was completed, and does not serve as it should.
+    Unhealthy {
+        /// In one sentence.
         reason: String,
     },
 }
 
+/// A PAUSE hook that waits for its answer (ECS, "Pause lifecycle hooks").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The service deployment.
+    pub deployment: Arn,
+    /// ECS's id of the hook.
+    pub hook: String,
+    /// As `POST_TEST_TRAFFIC_SHIFT`.
+    pub stage: Option<String>,
+    /// When ECS answers it by itself.
+    pub expires_at: Option<Timestamp>,
+    /// What ECS does then: `ROLLBACK` or `CONTINUE`.
+    pub then: Option<String>,
+}
+
+/// `waits for approval at post test traffic shift; rolled back at 2026-11-26T14:00:00Z unless somebody answers`.
+impl std::fmt::Display for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { deployment: _, hook: _, stage, expires_at, then } = self;
+        f.write_str("waits for approval")?;
+        if let Some(stage) = stage {
+            write!(f, " at {}", stage.to_lowercase().replace('_', " "))?;
+        }
+        if let Some(at) = expires_at {
+            let then = if then.as_deref() == Some("CONTINUE") { "goes on" } else { "is rolled back" };
+            write!(f, "; it {then} at {at:.0} when nobody answers (driftless approve, driftless reject)")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is known beside the service's own facts. All of it may be missing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Evidence<'e> {
+    /// The service's newest service deployments, newest first.
+    pub deployments: &'e [ServiceDeployment],
+    /// Tasks that stopped in the last hour, or so.
+    pub stopped: &'e [StoppedTask],
+    /// The targets of its target groups.
+    pub targets: &'e [Target],
+}
+
+impl Evidence<'_> {
+    /// The newest service deployment that was to bring up a revision.
+    pub fn deployment_of(&self, task_definition: Option<&Arn>) -> Option<&ServiceDeployment> {
+        self.deployments.iter().find(|deployment| deployment.task_definition.as_ref() == task_definition)
+    }
+}
+
 /// Reads the deployments against the revision that should run (`None`: whatever the service is set to).
 pub fn rollout(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
+    rollout_with(facts, wanted, &Evidence::default())
+}
+
+/// The same with everything that is known.
+pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evidence<'_>) -> Rollout {
     let wanted = wanted.or(facts.task_definition.as_ref());
+    let base = by_deployments(facts, wanted);
+    let followed = evidence.deployment_of(wanted);
+    let stopped = Stopped::of(evidence.stopped, wanted);
+    match base {
+        Rollout::Failed { reason } => Rollout::Failed { reason: why(followed, &stopped, &reason) },
+        // What the service shows can be behind: the service deployment itself has the last word.
+        _ if followed.is_some_and(ServiceDeployment::has_failed) => {
+            Rollout::Failed { reason: why(followed, &stopped, "ECS gave the deployment up") }
+        }
+        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(waiting) {
+            Some(pause) => Rollout::Waiting { pause },
+            None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
+        },
+        Rollout::Completed => served(evidence.targets),
+        other => other,
+    }
+}
+
+/// The hook that waits for a person.
+fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
+    let hook = deployment.hooks.iter().find(|hook| hook.awaits_a_person())?;
+    let Hook { id, expires_at, then, .. } = hook.clone();
+    let stage = deployment.stage.clone();
+    Some(Pause { deployment: deployment.arn.clone(), hook: id, stage, expires_at, then })
+}
+
+/// One sentence: what ECS did, and what the tasks died of.
+fn why(deployment: Option<&ServiceDeployment>, stopped: &Stopped, otherwise: &str) -> String {
+    let ecs = deployment.and_then(|deployment| deployment.reason.clone()).unwrap_or_else(|| otherwise.to_owned());
+    match stopped.sentence() {
+        Some(tasks) => format!("{tasks}; ECS: {}", ecs.trim_end_matches('.')),
+        None => ecs,
+    }
+}
+
+fn progress(deployment: Option<&ServiceDeployment>, stopped: &Stopped) -> Option<String> {
+    let stage = deployment.and_then(|deployment| deployment.stage.as_deref()).map(|stage| {
+        let words = stage.to_lowercase().replace('_', " ");
+        match deployment.and_then(|deployment| deployment.production_percent) {
+            Some(percent) if percent > 0.0 => format!("{words}, {percent:.0} % of production traffic"),
+            _ => words,
+        }
+    });
+    let parts: Vec<String> = stage.into_iter().chain(stopped.sentence()).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Every target is healthy, or on its way out.
+fn served(targets: &[Target]) -> Rollout {
+    let bad = |target: &&Target| matches!(target.state.as_str(), "unhealthy" | "unavailable");
+    if let Some(first) = targets.iter().find(bad) {
+        let count = targets.iter().filter(bad).count();
+        let reason = first.reason.clone().unwrap_or_else(|| first.state.clone());
+        return Rollout::Unhealthy {
+            reason: format!("{count} of {} targets are not healthy: {reason}", targets.len()),
+        };
+    }
+    let starting = targets.iter().filter(|target| target.state == "initial").count();
+    if starting > 0 {
+        let all = i32::try_from(targets.len()).unwrap_or(i32::MAX);
+        let note = Some(format!("{starting} of {} targets must still pass their first health check", targets.len()));
+        return Rollout::InProgress { running: all, desired: all, failed: 0, note };
+    }
+    Rollout::Completed
+}
+
+fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
+    let progress = |running, desired, failed| Rollout::InProgress { running, desired, failed, note: None };
     let state = |deployment: &super::observed::Deployment| deployment.rollout_state.clone().unwrap_or_default();
     let failed = facts.deployments.iter().find(|d| d.task_definition.as_ref() == wanted && state(d) == "FAILED");
     if let Some(failed) = failed {
@@ -38,7 +175,7 @@ pub fn rollout(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
         // EXTERNAL and CODE_DEPLOY services have task sets: the counts are all there is.
         return match facts.running == facts.desired && facts.pending == 0 {
             true => Rollout::Completed,
-            false => Rollout::InProgress { running: facts.running, desired: facts.desired, failed: 0 },
+            false => progress(facts.running, facts.desired, 0),
         };
     };
     if primary.task_definition.is_some() && primary.task_definition.as_ref() != wanted {
@@ -52,7 +189,7 @@ pub fn rollout(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     if completed && !others && facts.running == facts.desired && facts.pending == 0 {
         return Rollout::Completed;
     }
-    Rollout::InProgress { running: primary.running, desired: primary.desired, failed: primary.failed }
+    progress(primary.running, primary.desired, primary.failed)
 }
 
 #[cfg(test)]
@@ -78,9 +215,24 @@ mod tests {
         ServiceFacts { status: "ACTIVE".into(), desired: 2, running, deployments, ..ServiceFacts::default() }
     }
 
+    fn wanted() -> Arn {
+        Arn::from("arn:aws:ecs:r:1:task-definition/f:2")
+    }
+
+    fn followed(status: &str) -> ServiceDeployment {
+        ServiceDeployment {
+            arn: Arn::from("arn:aws:ecs:r:1:service-deployment/c/s/1"),
+            status: status.into(),
+            task_definition: Some(wanted()),
+            reason: None,
+            stage: None,
+            production_percent: None,
+            hooks: Vec::new(),
+        }
+    }
+
     #[test]
     fn live_is_strict() {
-        let wanted = Arn::from("arn:aws:ecs:r:1:task-definition/f:2");
         let cases = [
             (facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2)]), "Completed"),
             // ECS says COMPLETED for a new service's first deployment while its tasks are still missing in some answers.
@@ -98,8 +250,49 @@ mod tests {
             ),
         ];
         for (facts, expected) in cases {
-            let found = rollout(&facts, Some(&wanted));
+            let found = rollout(&facts, Some(&wanted()));
             assert!(format!("{found:?}").starts_with(expected), "{found:?} is not {expected}: {facts:?}");
         }
+    }
+
+    #[test]
+    fn targets_that_are_not_healthy_are_not_live() {
+        let facts = facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2)]);
+        let target = |state: &str| Target { state: state.into(), reason: Some(format!("reason of {state}")) };
+        for (states, expected) in [
+            (&["healthy", "healthy"][..], "Completed"),
+            (&["healthy", "draining"], "Completed"),
+            (&["unused"], "Completed"),
+            (&[], "Completed"),
+            (&["healthy", "initial"], "InProgress"),
+            (&["healthy", "unhealthy"], "Unhealthy"),
+            (&["unavailable"], "Unhealthy"),
+        ] {
+            let targets: Vec<Target> = states.iter().map(|state| target(state)).collect();
+            let evidence = Evidence { targets: &targets, ..Evidence::default() };
+            let found = format!("{:?}", rollout_with(&facts, Some(&wanted()), &evidence));
+            assert!(found.starts_with(expected), "{states:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_service_deployment_has_the_last_word() {
+        let running = facts(2, vec![deployment("PRIMARY", 2, "IN_PROGRESS", 1)]);
+        for (status, expected) in [
+            ("IN_PROGRESS", "InProgress"),
+            ("SUCCESSFUL", "InProgress"),
+            ("ROLLBACK_IN_PROGRESS", "Failed"),
+            ("ROLLBACK_SUCCESSFUL", "Failed"),
+            ("STOPPED", "Failed"),
+        ] {
+            let all = [followed(status)];
+            let evidence = Evidence { deployments: &all, ..Evidence::default() };
+            let found = format!("{:?}", rollout_with(&running, Some(&wanted()), &evidence));
+            assert!(found.starts_with(expected), "{status}: {found}");
+        }
+        let hook = Hook { id: "h".into(), status: "AWAITING_ACTION".into(), pause: true, ..Hook::default() };
+        let all = [ServiceDeployment { hooks: vec![hook], ..followed("IN_PROGRESS") }];
+        let evidence = Evidence { deployments: &all, ..Evidence::default() };
+        assert!(matches!(rollout_with(&running, Some(&wanted()), &evidence), Rollout::Waiting { .. }));
     }
 }

@@ -73,6 +73,8 @@ pub enum State {
     Drifted,
     /// Somebody paused it: nothing is changed.
     Paused,
+    /// A rollout waits for a person's approval.
+    Waiting,
     /// ECS is replacing tasks.
     Deploying,
     /// Git has something that is not applied.
@@ -82,8 +84,16 @@ pub enum State {
 }
 
 /// All states, for metrics and filters.
-pub const STATES: [State; 7] =
-    [State::Failed, State::Unknown, State::Drifted, State::Paused, State::Deploying, State::Pending, State::Live];
+pub const STATES: [State; 8] = [
+    State::Failed,
+    State::Unknown,
+    State::Drifted,
+    State::Paused,
+    State::Waiting,
+    State::Deploying,
+    State::Pending,
+    State::Live,
+];
 
 impl State {
     /// The word for people.
@@ -93,6 +103,7 @@ impl State {
             State::Unknown => "unknown",
             State::Drifted => "drifted",
             State::Paused => "paused",
+            State::Waiting => "waiting",
             State::Deploying => "deploying",
             State::Pending => "pending",
             State::Live => "live",
@@ -106,6 +117,7 @@ impl State {
             State::Unknown => "?",
             State::Drifted => "≠",
             State::Paused => "‖",
+            State::Waiting => "⧗",
             State::Deploying => "▶",
             State::Pending => "…",
             State::Live => "✓",
@@ -153,12 +165,14 @@ impl ServiceStatus {
             // What was not seen whole is neither called fine nor drifted (promise R22); the reason says what is missing.
             _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
+            (Rollout::Waiting { .. }, _) => State::Waiting,
             _ if plan.paused.is_some() => State::Paused,
             (_, Cause::Drift) => State::Drifted,
             (_, Cause::Deploy | Cause::Create | Cause::Remove) => State::Pending,
             (_, Cause::Blocked) => State::Pending,
             (_, Cause::InSync) if !plan.holds.is_empty() || self.broken => State::Pending,
             (Rollout::InProgress { .. }, Cause::InSync) => State::Deploying,
+            (Rollout::Unhealthy { .. }, Cause::InSync) => State::Failed,
             (Rollout::Completed, Cause::InSync) => State::Live,
         }
     }
@@ -175,8 +189,12 @@ impl ServiceStatus {
             },
             State::Failed => match (hold, self.tasks.as_ref().map(|tasks| &tasks.rollout)) {
                 (Some(hold), _) => hold,
-                (None, Some(Rollout::Failed { reason })) => reason.clone(),
+                (None, Some(Rollout::Failed { reason } | Rollout::Unhealthy { reason })) => reason.clone(),
                 (None, _) => "the rollout failed".into(),
+            },
+            State::Waiting => match self.tasks.as_ref().map(|tasks| &tasks.rollout) {
+                Some(Rollout::Waiting { pause }) => pause.to_string(),
+                _ => "waits for approval".into(),
             },
             State::Paused => {
                 let differences = plan.map_or(0, |plan| plan.changes.len().max(plan.steps.len()));
@@ -192,10 +210,11 @@ impl ServiceStatus {
                 }
             },
             State::Deploying => match self.tasks.as_ref().map(|tasks| &tasks.rollout) {
-                Some(Rollout::InProgress { running, desired, failed }) if *failed > 0 => {
-                    format!("{running} of {desired} new tasks run, {failed} failed")
+                Some(Rollout::InProgress { running, desired, failed, note }) => {
+                    let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+                    let note = note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+                    format!("{running} of {desired} new tasks run{failed}{note}")
                 }
-                Some(Rollout::InProgress { running, desired, .. }) => format!("{running} of {desired} new tasks run"),
                 _ => "deploying".into(),
             },
             State::Live if self.left => "no longer in git; nothing of it is changed or deleted".into(),
@@ -256,8 +275,8 @@ impl ServiceStatus {
             _ if stale => Health::Unknown,
             None => Health::Unknown,
             Some(Rollout::Completed) => Health::Healthy,
-            Some(Rollout::InProgress { .. }) => Health::Progressing,
-            Some(Rollout::Failed { .. }) => Health::Degraded,
+            Some(Rollout::InProgress { .. } | Rollout::Waiting { .. }) => Health::Progressing,
+            Some(Rollout::Failed { .. } | Rollout::Unhealthy { .. }) => Health::Degraded,
         }
     }
 }

@@ -3,9 +3,10 @@
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::Desired;
-use crate::core::id::{ResourceId, Revision, ServiceName};
-use crate::core::observed::Snapshot;
+use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
+use crate::core::observed::{Facts, Observed, Snapshot};
 use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
+use crate::core::rollout::{Evidence, Rollout, rollout, rollout_with};
 use crate::core::shape::Shapes;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,71 @@ fn plan_one(
         }
         Err(panic) => Err(format!("planning panicked: {}", panic_text(&*panic))),
     }
+}
+
+/// Looks at what the rollouts of some services have come to, beside what their services say: each with the revision that it
+/// is to run.
+pub async fn look_at_rollouts(
+    observer: &Observer,
+    services: &BTreeMap<ServiceName, Option<Arn>>,
+    priority: Priority,
+    snapshot: &mut Snapshot,
+) {
+    let mut wanted = BTreeSet::new();
+    for (name, revision) in services {
+        let Some(facts) = snapshot.service(name) else { continue };
+        let id = |kind| ResourceId::new(kind, name.as_str());
+        match rollout(facts, revision.as_ref()) {
+            Rollout::Completed => wanted.extend(groups(snapshot, name).map(|arn| ResourceId::new(Kind::Targets, arn))),
+            Rollout::InProgress { failed: 0, .. } => wanted.extend([id(Kind::ServiceDeployments)]),
+            _ => wanted.extend([id(Kind::ServiceDeployments), id(Kind::StoppedTasks)]),
+        }
+    }
+    wanted.retain(|id| snapshot.get(id).is_none());
+    observer.observe(&wanted, priority, snapshot).await;
+}
+
+/// How the rollout of a service is getting on, by everything that was read of it.
+pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn>) -> Option<Rollout> {
+    let facts = snapshot.service(name)?;
+    let of = |kind| snapshot.live(&ResourceId::new(kind, name.as_str())).map(|live| &live.facts);
+    let deployments = match of(Kind::ServiceDeployments) {
+        Some(Facts::Deployments(all)) => all.as_slice(),
+        _ => &[],
+    };
+    let stopped = match of(Kind::StoppedTasks) {
+        Some(Facts::Stopped(all)) => all.as_slice(),
+        _ => &[],
+    };
+    let mut targets = Vec::new();
+    for group in groups(snapshot, name) {
+        match snapshot.get(&ResourceId::new(Kind::Targets, group)) {
+            Some(Observed::Present(live)) => {
+                if let Facts::Targets(found) = &live.facts {
+                    targets.extend(found.iter().cloned());
+                }
+            }
+            // What was not seen is not called fine.
+            Some(Observed::Unknown { why }) => {
+                let note = Some(format!("the health of its targets could not be read: {why}"));
+                let (running, desired) = (facts.running, facts.desired);
+                return Some(Rollout::InProgress { running, desired, failed: 0, note });
+            }
+            Some(Observed::Absent) | None => {}
+        }
+    }
+    Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+}
+
+/// The target groups in which a service's tasks may be, by ARN.
+fn groups<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> impl Iterator<Item = &'s str> {
+    let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
+    let balancers = live.and_then(|live| live.document.get("loadBalancers")?.as_array());
+    balancers.into_iter().flatten().flat_map(|balancer| {
+        let first = balancer.get("targetGroupArn");
+        let other = balancer.pointer("/advancedConfiguration/alternateTargetGroupArn");
+        first.into_iter().chain(other).filter_map(serde_json::Value::as_str)
+    })
 }
 
 /// The message of a panic, where it has one.

@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{Task, panic_text, plan_services};
+use super::engine::{Task, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
@@ -11,11 +11,11 @@ use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
 use crate::core::event::{Tasks, What};
-use crate::core::id::{Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
+use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::observed::{ServiceFacts, Snapshot};
 use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::Class;
-use crate::core::rollout::{Rollout, rollout};
+use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -41,6 +41,9 @@ pub struct Pass {
     pub recorder: Arc<Recorder>,
     pub stop: CancellationToken,
 }
+
+/// What was seen of a service: itself, its rollout, its images.
+type Seen = (Option<ServiceFacts>, Option<Rollout>, Vec<String>);
 
 /// How the pass over one service ended.
 pub struct Ended {
@@ -84,13 +87,18 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
             return;
         }
     };
-    let (mut plans, snapshot) = pass.plan(&observer, pass.memory.clone()).await;
+    let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
+    look_at_rollouts(&observer, &pass.wanted(&plans), Priority::Drift, &mut snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
-        let (again, _) = pass.plan_with(&observer, failed, snapshot.clone()).await;
+        let (again, _) = pass.plan_with(&observer, failed.clone(), snapshot.clone()).await;
         plans.extend(again);
     }
+    // Why it failed is kept: ECS shows stopped tasks for an hour only.
+    let memory = pass.memory.clone().into_iter().chain(failed).collect();
+    let pass = Pass { memory, ..pass };
+    let desired = &pass.environment.desired;
     // What git no longer declares, or declares with errors, has no plan.
     for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
         pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);
@@ -98,11 +106,15 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     for (name, plan) in plans {
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
         let facts = snapshot.service(&name).cloned();
+        let wanted = pass.wanted_of(&name, plan.as_ref().ok());
+        let state = rollout_of(&snapshot, &name, wanted.as_ref());
         let images = plan.as_ref().ok().map(|_| images(&snapshot, facts.as_ref())).unwrap_or_default();
         // A task each: a panic in one service's pass ends that pass alone.
         let inner = {
             let (pass, name, results) = (pass.clone(), name.clone(), results.clone());
-            tokio::spawn(async move { pass.carry_out(&observer, &name, plan, facts, images, began, &results).await })
+            tokio::spawn(async move {
+                pass.carry_out(&observer, &name, plan, (facts, state, images), began, &results).await
+            })
         };
         tasks.spawn(async move {
             if let Err(error) = inner.await {
@@ -122,19 +134,19 @@ fn judge(
     snapshot: &Snapshot,
 ) -> BTreeMap<ServiceName, Memory> {
     let failed = plans.iter().filter_map(|(name, plan)| {
-        let (plan, facts) = (plan.as_ref().ok()?, snapshot.service(name)?);
+        let plan = plan.as_ref().ok()?;
         let mut memory = pass.memory.get(name)?.clone();
         // Only what was asked for by this very declaration can have failed.
         if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
             return None;
         }
         let wanted = memory.rolling.clone()?;
-        match rollout(facts, Some(&wanted)) {
+        match rollout_of(snapshot, name, Some(&wanted))? {
             Rollout::Failed { reason } => {
                 memory.failed = Some((plan.digest.clone(), reason));
                 Some((name.clone(), memory))
             }
-            Rollout::Completed | Rollout::InProgress { .. } => None,
+            _ => None,
         }
     });
     failed.collect()
@@ -194,14 +206,22 @@ impl Pass {
         (plans, snapshot)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what one pass knows of one service")]
+    /// The revision that a service is to run.
+    fn wanted_of(&self, name: &ServiceName, plan: Option<&ServicePlan>) -> Option<Arn> {
+        let planned = plan.and_then(|plan| plan.task_definition.clone());
+        planned.or_else(|| self.memory.get(name)?.rolling.clone())
+    }
+
+    fn wanted(&self, plans: &BTreeMap<ServiceName, super::engine::Result>) -> BTreeMap<ServiceName, Option<Arn>> {
+        plans.iter().map(|(name, plan)| (name.clone(), self.wanted_of(name, plan.as_ref().ok()))).collect()
+    }
+
     async fn carry_out(
         &self,
         observer: &Observer,
         name: &ServiceName,
         plan: super::engine::Result,
-        facts: Option<ServiceFacts>,
-        images: Vec<String>,
+        (facts, state, images): Seen,
         began: Instant,
         results: &mpsc::UnboundedSender<Ended>,
     ) {
@@ -221,8 +241,6 @@ impl Pass {
             }
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
-        let wanted = plan.task_definition.as_ref().or(memory.rolling.as_ref());
-        let state = facts.as_ref().map(|facts| rollout(facts, wanted));
         remember(&mut memory, &plan, state.as_ref());
         if plan.is_in_sync() {
             lock(&self.intents).seen(name);
@@ -318,8 +336,8 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
 
 fn quiet(state: Option<&Rollout>) -> Next {
     match state {
-        Some(Rollout::InProgress { .. }) => Next::After(DURING_ROLLOUT),
-        Some(Rollout::Completed | Rollout::Failed { .. }) | None => Next::Interval,
+        Some(Rollout::InProgress { .. } | Rollout::Waiting { .. }) => Next::After(DURING_ROLLOUT),
+        Some(Rollout::Completed | Rollout::Failed { .. } | Rollout::Unhealthy { .. }) | None => Next::Interval,
     }
 }
 
@@ -327,7 +345,7 @@ fn quiet(state: Option<&Rollout>) -> Next {
 fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
     let soon = plan.holds.iter().any(Hold::passes);
     match (soon, state) {
-        (true, _) | (_, Some(Rollout::InProgress { .. })) => Next::After(DURING_ROLLOUT),
+        (true, _) | (_, Some(Rollout::InProgress { .. } | Rollout::Waiting { .. })) => Next::After(DURING_ROLLOUT),
         (false, _) => Next::Interval,
     }
 }

@@ -17,9 +17,7 @@ pub fn digest_of(live: &Live, shapes: &Shapes) -> Option<String> {
         // An INACTIVE service is gone, its name is free (DeleteService).
         Facts::Service(facts) if facts.status == "INACTIVE" => None,
         Facts::Service(_) => Some(settings_digest(live, shapes.create_service)),
-        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } => {
-            Some(live.digest())
-        }
+        _ => Some(live.digest()),
     }
 }
 

@@ -164,12 +164,7 @@ pub fn plan(planner: &mut Planner<'_>) {
     };
     let running = service.as_ref().and_then(|live| match &live.facts {
         Facts::Service(facts) if facts.status != "INACTIVE" => facts.task_definition.clone(),
-        Facts::Service(_)
-        | Facts::None
-        | Facts::Family(_)
-        | Facts::Value(_)
-        | Facts::Members(_)
-        | Facts::Revision { .. } => None,
+        _ => None,
     });
     if let Some(running) = &running
         && !same_family(planner, workload, running)
@@ -271,9 +266,7 @@ fn reusable(planner: &mut Planner<'_>, workload: &Workload, desired: &Value, sha
     let revisions = match planner.look(&family) {
         Look::Present(live) => match &live.facts {
             Facts::Family(revisions) => revisions.clone(),
-            Facts::None | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => {
-                Vec::new()
-            }
+            _ => Vec::new(),
         },
         Look::Absent => Vec::new(),
         Look::Later => return Reuse::Later,

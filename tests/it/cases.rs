@@ -2,7 +2,7 @@
 //! makes of both. `UPDATE_GOLDEN=1 cargo test` writes `plan.txt` anew: read the difference before you commit it.
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
-//! `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
@@ -13,7 +13,7 @@ use driftless::aws::{live, tables};
 use driftless::core::desired::{self, Context, Reading};
 use driftless::core::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceName};
 use driftless::core::normal::canonical;
-use driftless::core::observed::{Facts, Live, Observed, Snapshot};
+use driftless::core::observed::{Facts, Live, Observed, ServiceDeployment, Snapshot};
 use driftless::core::plan::text::Header;
 use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, plan};
 use driftless::core::source::Commit;
@@ -119,6 +119,22 @@ impl Account {
                 let found = list("services").find(|service| service["serviceName"] == *id.name);
                 found.map_or(Observed::Absent, |service| present(live::service(&decode(&service).unwrap())))
             }
+            Kind::ServiceDeployments => {
+                let answer = self.0.get("serviceDeployments").and_then(|all| all.get(&*id.name)?.as_array());
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                let deployment = |of: &Value| ServiceDeployment {
+                    arn: Arn::from("arn:of:a:deployment"),
+                    status: text(&of["status"]).unwrap_or_default(),
+                    reason: text(&of["reason"]),
+                    task_definition: text(&of["taskDefinition"]).map(Arn::from),
+                    stage: None,
+                    production_percent: None,
+                    hooks: Vec::new(),
+                };
+                let all = answer.map(|all| all.iter().map(deployment).collect());
+                all.map_or(Observed::Absent, |all| present(Live { facts: Facts::Deployments(all), ..Live::default() }))
+            }
+            Kind::StoppedTasks | Kind::Targets => Observed::Absent,
             Kind::TaskDefinitionRevision => {
                 let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
                 found.map_or(Observed::Absent, |definition| {

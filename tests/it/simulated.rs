@@ -117,7 +117,7 @@ async fn a_page_that_names_itself_is_shown_by_plan() {
     for _ in 0..3 {
         register(&clients).await.unwrap();
     }
-    account.fault(Trigger::every("ecs ListTaskDefinitions"), Fault::RepeatToken);
+    account.fault(Trigger::every("ecs ListTaskDefinitions").after(1), Fault::RepeatToken);
     let first = clients.ecs.list_task_definitions().max_results(1).send().await.unwrap();
     let token = first.next_token().unwrap().to_owned();
     let second = clients.ecs.list_task_definitions().max_results(1).next_token(&token).send().await.unwrap();

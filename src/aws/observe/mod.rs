@@ -7,6 +7,7 @@ mod discovery;
 mod ecs;
 mod elbv2;
 mod names;
+mod rollout;
 mod scaling;
 mod tags;
 
@@ -125,6 +126,9 @@ impl Observer {
             Kind::Namespace => self.namespace(name, priority).await,
             Kind::DiscoveryService => self.discovery_service(name, priority).await,
             Kind::LogGroup => self.log_group(name, priority).await,
+            Kind::ServiceDeployments => self.service_deployments(name, priority).await,
+            Kind::StoppedTasks => self.stopped_tasks(name, priority).await,
+            Kind::Targets => self.target_health(name, priority).await,
             Kind::TaskDefinitionRevision => self.revision(name, priority).await,
             Kind::TaskDefinitionFamily => self.family(name, priority).await,
             Kind::ScalingPolicies => self.scaling_policies(name, priority).await,

@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use planner::{
-    APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, Look, Moving, Output, Planner, SERVICE_TAG,
-    declared_tags, owner,
+    APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output, Planner,
+    SERVICE_TAG, declared_tags, owner,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.

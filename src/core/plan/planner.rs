@@ -20,6 +20,8 @@ pub const APPLIED_TAG: &str = "driftless:applied";
 /// The tag that says which declaration ECS could not bring up: it is not tried again, also by a process that was started
 /// since.
 pub const FAILED_TAG: &str = "driftless:failed";
+/// What is said of a failure of which only the tag is known.
+pub const FAILED_UNTOLD: &str = "ECS could not bring it up";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
 pub const CONTENT_TAG: &str = "driftless:content";
 /// The tag that names the service whose documents a thing was made from.
@@ -181,6 +183,14 @@ impl<'p> Planner<'p> {
                 self.wanted.insert(id.clone());
                 Look::Later
             }
+        }
+    }
+
+    /// The same for what only tells more: that it cannot be read holds nothing, and it counts as absent.
+    pub fn look_if_readable(&mut self, id: &ResourceId) -> Look {
+        match self.inputs.snapshot.get(id) {
+            Some(Observed::Unknown { .. }) => Look::Absent,
+            _ => self.look(id),
         }
     }
 
@@ -400,9 +410,7 @@ impl<'p> Planner<'p> {
             Part::Value(id) => match self.look(id) {
                 Look::Present(live) => match &live.facts {
                     Facts::Value(value) => Some(Ok(value.clone())),
-                    Facts::None | Facts::Family(_) | Facts::Members(_) | Facts::Revision { .. } | Facts::Service(_) => {
-                        None
-                    }
+                    _ => None,
                 },
                 Look::Absent => {
                     self.missing(id, named_by);
@@ -499,7 +507,7 @@ impl<'p> Planner<'p> {
         let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
         // Who asks for it now may try again.
         let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
-        same.then(|| "ECS could not bring it up".to_owned())
+        same.then(|| FAILED_UNTOLD.to_owned())
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.

@@ -13,7 +13,7 @@ use crate::core::diff::{Change, Differences, Managed, diff};
 use crate::core::id::{Kind, ResourceId};
 use crate::core::normal::digest;
 use crate::core::observed::{Facts, Live, ServiceFacts};
-use crate::core::plan::{APPLIED_TAG, Against, Applied, Hold, Look, Note, Output, Planner};
+use crate::core::plan::{APPLIED_TAG, Against, Applied, FAILED_UNTOLD, Hold, Look, Note, Output, Planner};
 use crate::core::shape::Shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub fn plan(planner: &mut Planner<'_>) {
         // An INACTIVE service is gone, its name is free (DeleteService).
         Facts::Service(facts) if facts.status == "INACTIVE" => None,
         Facts::Service(facts) => Some((live.clone(), facts.clone())),
-        Facts::None | Facts::Family(_) | Facts::Value(_) | Facts::Members(_) | Facts::Revision { .. } => None,
+        _ => None,
     });
     match live {
         Some((_, facts)) if facts.status == "DRAINING" => planner.hold(Hold::Draining),
@@ -153,7 +153,8 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
         Output::Known(arn) => facts.task_definition.as_ref() != Some(arn),
         Output::Made(_) => true,
     };
-    if held(planner, facts, &changed, moves) {
+    let Some(failed) = failed_before(planner, facts, &output, moves) else { return };
+    if held(planner, facts, &changed, moves, failed) {
         return;
     }
     let section = if changed.is_empty() { Section::TaskDefinition } else { Section::Service };
@@ -240,8 +241,45 @@ fn desired_count(
     Some(found)
 }
 
+/// Why ECS could not bring up what git says, if it could not: remembered, written as a tag, or, for a declaration that was
+/// applied before, as ECS's own history has it (service deployments are kept for 90 days), so that no start of a process
+/// deploys it again. The outer `None`: not read yet.
+fn failed_before(
+    planner: &mut Planner<'_>,
+    facts: &ServiceFacts,
+    output: &Output,
+    moves: bool,
+) -> Option<Option<String>> {
+    let remembered = planner.failed_before();
+    let (Output::Known(arn), true) = (output, moves && !planner.inputs.policy.asked) else { return Some(remembered) };
+    let told = remembered.as_ref().is_some_and(|reason| reason != FAILED_UNTOLD);
+    if told || !planner.applied_already() || facts.is_rolling_out() {
+        return Some(remembered);
+    }
+    let id = ResourceId::new(Kind::ServiceDeployments, planner.declared.name.as_str());
+    // What cannot be read here is no reason to hold: it may be a permission that only the reason of failures needs.
+    let history = match planner.look_if_readable(&id) {
+        Look::Present(live) => live,
+        Look::Absent => return Some(remembered),
+        Look::Later => return None,
+    };
+    let Facts::Deployments(all) = &history.facts else { return Some(remembered) };
+    let newest = all.iter().find(|deployment| deployment.task_definition.as_ref() == Some(arn));
+    // One that was stopped may have made way for a newer one; one that was rolled back has failed.
+    let failed = newest.filter(|deployment| deployment.status.starts_with("ROLLBACK"));
+    let said = |reason: &String| reason.trim_end_matches('.').to_owned();
+    let reason = failed.map(|d| d.reason.as_ref().map_or_else(|| FAILED_UNTOLD.to_owned(), said));
+    Some(reason.or(remembered))
+}
+
 /// What no update can do now, or at all.
-fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Effect)], moves: bool) -> bool {
+fn held(
+    planner: &mut Planner<'_>,
+    facts: &ServiceFacts,
+    changed: &[(Change, Effect)],
+    moves: bool,
+    failed: Option<String>,
+) -> bool {
     let holds = planner.plan.holds.len();
     let names = |effect: Effect| {
         let mut fields: Vec<String> =
@@ -269,7 +307,7 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, changed: &[(Change, Eff
         }
     }
     let differs = moves || !changed.is_empty();
-    if let Some(reason) = planner.failed_before().filter(|_| differs) {
+    if let Some(reason) = failed.filter(|_| differs) {
         planner.hold(Hold::RolloutFailed { reason });
     } else if differs && planner.applied_already() && facts.is_rolling_out() && !planner.inputs.policy.asked {
         let deployment = facts.primary().map(|primary| primary.id.clone()).unwrap_or_default();

@@ -12,6 +12,8 @@ pub enum Due {
     Schedule(String),
     /// A task goes on to its next state, by ARN.
     Task(String),
+    /// A task that runs is healthy, unhealthy, or ends by itself, by ARN.
+    Check(String),
     /// A deployment goes on to its next stage when its time there is over, by the ARN of the service deployment.
     Stage(String),
     /// What is draining is gone, by the ARN of the service.
@@ -54,6 +56,7 @@ pub fn happen(world: &mut World, due: Due) {
     match due {
         Due::Schedule(service) => super::ecs::scheduler::look(world, &service),
         Due::Task(task) => super::ecs::tasks::step(world, &task),
+        Due::Check(task) => super::ecs::tasks::change(world, &task),
         Due::Stage(deployment) => super::ecs::stages::step(world, &deployment),
         Due::Drained(service) => super::ecs::services::drained(world, &service),
         Due::Targets(group) => super::elbv2::targets::settle(world, &group),

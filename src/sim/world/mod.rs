@@ -181,6 +181,10 @@ pub fn asks(world: &World, service: &str, operation: &str, input: &Value) -> sup
             .filter_map(Value::as_str)
             .map(|service| world.arn("ecs", &format!("service/{cluster_name}/{}", name(service))))
             .chain(input::text(input, "resourceArn").map(str::to_owned))
+            .chain(input::texts(input, "serviceDeploymentArns").map(str::to_owned))
+            .chain(input::texts(input, "serviceRevisionArns").map(str::to_owned))
+            .chain(input::text(input, "serviceDeploymentArn").map(str::to_owned))
+            .chain(input::texts(input, "tasks").map(str::to_owned))
             .chain(input::texts(input, "clusters").map(|name| ecs::cluster_arn(world, name)))
             .collect();
         if !arns.is_empty() {

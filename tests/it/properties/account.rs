@@ -405,6 +405,8 @@ impl Account {
             Kind::Cluster | Kind::LoadBalancer | Kind::Namespace | Kind::ListenerCertificates => plain(thing),
             Kind::LoadBalancerAttributes | Kind::ListenerAttributes | Kind::TargetGroupAttributes => plain(thing),
             Kind::LogGroup => plain(thing.map(|thing| Thing { tags: BTreeMap::new(), ..thing })),
+            // Nothing rolls out here.
+            Kind::ServiceDeployments | Kind::StoppedTasks | Kind::Targets => Observed::Absent,
             Kind::Listener => shown(thing, of_type::<elbv2::types::Listener>),
             Kind::TargetGroup => {
                 let balancers = if used { json!(["arn:of:a:balancer"]) } else { json!([]) };

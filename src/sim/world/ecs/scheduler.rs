@@ -81,8 +81,16 @@ fn follow_count(world: &mut World, arn: &str) {
     }
 }
 
-/// A deleted service: its tasks stop, then it is gone.
+/// A deleted service: its deployment ends, its tasks stop, then it is gone.
 fn leave(world: &mut World, arn: &str) {
+    if let Some(open) = deploy::under_way(world, arn).map(|deployment| deployment.arn.clone()) {
+        deploy::finish(
+            world,
+            &open,
+            "STOPPED",
+            "Service deployment stopped because the service was deleted.".to_owned(),
+        );
+    }
     for task in of_service(world, arn, |task| task.desired == "RUNNING") {
         stop_for_scaling(world, &task);
     }
@@ -200,7 +208,8 @@ pub fn is_healthy(world: &World, task: &Task) -> bool {
     let well = |g: &super::state::Group| {
         matches!(targets::health(world, &g.arn, &task.address, g.port), Some("healthy" | "unused"))
     };
-    task.last == "RUNNING" && task.desired == "RUNNING" && task.health != "UNHEALTHY" && task.groups.iter().all(well)
+    let own = task.health == "HEALTHY" || (task.health != "UNHEALTHY" && !tasks::checks_itself(world, task));
+    task.last == "RUNNING" && task.desired == "RUNNING" && own && task.groups.iter().all(well)
 }
 
 /// Starts and stops what the deployments want.

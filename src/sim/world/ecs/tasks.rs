@@ -106,7 +106,8 @@ pub fn step(world: &mut World, arn: &str) {
     match task.last {
         "PROVISIONING" => pull(world, arn),
         "PENDING" => run(world, arn),
-        "RUNNING" => end_by_itself(world, arn),
+        // It changes by its checks, or when it is asked to stop.
+        "RUNNING" => {}
         "DEACTIVATING" => drain(world, arn),
         "STOPPING" => {
             exit_containers(world, arn, 137);
@@ -218,49 +219,78 @@ fn run(world: &mut World, arn: &str) {
         container["runtimeId"] = json!(format!("{id}-{}", &digest[7..17]));
         container["imageDigest"] = json!(digest);
     }
-    let checked_itself = all.iter().any(|(definition, _)| definition.get("healthCheck").is_some());
-    if checked_itself {
-        task.health = "HEALTHY";
-    }
     for (definition, behaviour) in &all {
         write(world, arn, definition, &behaviour.says);
     }
     enter(world, arn, &all);
-    if let Some(seconds) = next_end(&all) {
-        world.later(seconds, Due::Task(arn.to_owned()));
+    for (_, seconds) in changes(&all) {
+        world.later(seconds, Due::Check(arn.to_owned()));
     }
     wake(world, arn);
 }
 
-/// When something of the task ends by itself, in seconds after its start.
-fn next_end(all: &[(Value, Behaviour)]) -> Option<f64> {
-    let ends = all.iter().filter_map(|(definition, behaviour)| {
-        let sick = behaviour.sick.then(|| {
-            let check = definition.get("healthCheck")?;
-            let of = |name, usual| input::number(check, name).unwrap_or(usual) as f64;
-            // RegisterTaskDefinition: interval 30, retries 3, startPeriod off.
-            Some(of("startPeriod", 0) + of("interval", 30) * of("retries", 3))
-        });
-        behaviour.exits.map(|(after, _)| after).into_iter().chain(sick.flatten()).reduce(f64::min)
-    });
-    ends.reduce(f64::min)
+/// What becomes of a task that runs, without anybody doing anything.
+#[derive(Debug, Clone, PartialEq)]
+enum Change {
+    /// Its own health checks pass.
+    Healthy,
+    /// They have failed as often as is borne.
+    Unhealthy,
+    /// A container ends: its name, its exit code.
+    Ends(Value, i64),
 }
 
-fn end_by_itself(world: &mut World, arn: &str) {
-    let all = behaviours(world, arn);
-    let exits = all.iter().find_map(|(definition, b)| Some((definition["name"].clone(), b.exits?.1)));
-    let Some((name, code)) = exits else {
-        if let Some(task) = world.ecs.tasks.get_mut(arn).filter(|_| all.iter().any(|(_, b)| b.sick)) {
-            task.health = "UNHEALTHY";
+/// What happens to it and when, in seconds after its start. "UNKNOWN: the container health check is being evaluated"
+/// (HealthCheck): one that passes makes it HEALTHY.
+fn changes(all: &[(Value, Behaviour)]) -> Vec<(Change, f64)> {
+    let mut found = Vec::new();
+    for (definition, behaviour) in all {
+        if let Some(check) = definition.get("healthCheck").filter(|check| !check.is_null()) {
+            let of = |name, usual| input::number(check, name).unwrap_or(usual) as f64;
+            // RegisterTaskDefinition: interval 30, retries 3, startPeriod off.
+            let interval = of("interval", 30);
+            found.push(match behaviour.sick {
+                true => (Change::Unhealthy, of("startPeriod", 0) + interval * of("retries", 3)),
+                false => (Change::Healthy, interval),
+            });
         }
-        return wake(world, arn);
-    };
-    if let Some(task) = world.ecs.tasks.get_mut(arn) {
-        for container in task.containers.iter_mut().filter(|container| container["name"] == name) {
+        found.extend(behaviour.exits.map(|(after, code)| (Change::Ends(definition["name"].clone(), code), after)));
+    }
+    found
+}
+
+/// A task that runs becomes healthy or unhealthy, or ends by itself.
+pub fn change(world: &mut World, arn: &str) {
+    let now = world.now();
+    let runs = world.ecs.tasks.get(arn).filter(|task| task.last == "RUNNING");
+    let Some(started) = runs.and_then(|task| task.times.started) else { return };
+    let ran = now.duration_since(started).as_secs_f64();
+    let all = changes(&behaviours(world, arn));
+    let due: Vec<Change> = all.into_iter().filter(|(_, at)| *at <= ran + 1e-6).map(|(change, _)| change).collect();
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    if due.contains(&Change::Unhealthy) {
+        task.health = "UNHEALTHY";
+    } else if due.contains(&Change::Healthy) {
+        task.health = "HEALTHY";
+    }
+    let ended: Vec<(Value, i64)> = due
+        .into_iter()
+        .filter_map(|change| if let Change::Ends(name, code) = change { Some((name, code)) } else { None })
+        .collect();
+    for (name, code) in &ended {
+        for container in task.containers.iter_mut().filter(|container| container["name"] == *name) {
             container["exitCode"] = json!(code);
         }
     }
+    if ended.is_empty() {
+        return wake(world, arn);
+    }
     stop(world, arn, "EssentialContainerExited", "Essential container in task exited".to_owned());
+}
+
+/// Whether containers of a task have health checks of their own.
+pub fn checks_itself(world: &World, task: &Task) -> bool {
+    definitions(world, &task.task_definition).iter().any(|d| d.get("healthCheck").is_some_and(|check| !check.is_null()))
 }
 
 /// Registers a task that runs in its target groups and in Cloud Map.
