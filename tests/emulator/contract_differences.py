@@ -28,11 +28,11 @@ def text(table: Table) -> str:
     parts = [HEAD.format(counts=counts)]
     for counterpart in COUNTERPARTS:
         parts += [
-            "\n## " + NAMES[counterpart] + "\n",
+            "## " + NAMES[counterpart] + "\n",
             *_answers(counterpart, list(scenarios)),
             *_shapes(counterpart, table),
         ]
-    parts += ["\n## AWS itself\n", *_shapes("AWS", table)]
+    parts += ["## AWS itself\n", *_shapes("AWS", table)]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
