@@ -42,6 +42,13 @@ def python_of(name: str) -> Path:
     return python
 
 
+def enter(name: str) -> None:
+    """Go on in that environment: the same script with its interpreter, unless it is that already."""
+    python = python_of(name)
+    if Path(sys.prefix) != python.parent.parent:
+        os.execv(python, [str(python), *sys.argv])
+
+
 def _install(environment: Path, requirements: Path) -> None:
     print(f"emulator: installing {requirements.name} into {environment} (once)", file=sys.stderr)
     started = time.monotonic()

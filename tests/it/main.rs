@@ -3,6 +3,7 @@ mod bad_input;
 mod calls;
 mod cases;
 mod cli;
+mod contract;
 mod converge;
 mod crash;
 mod demo;

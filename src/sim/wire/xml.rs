@@ -8,14 +8,19 @@ use std::fmt::Write as _;
 /// Members that are maps (AuthenticateOidcActionConfig, AuthenticateCognitoActionConfig): each pair is an `entry`.
 const MAPS: &[&str] = &["AuthenticationRequestExtraParams"];
 
+/// Operations that have no output, and so no result (CloudWatch API Reference: "the service sends back an HTTP 200
+/// response with an empty HTTP body"; its Query form has the metadata alone).
+const WITHOUT_RESULT: &[&str] = &["PutMetricAlarm", "DeleteAlarms", "SetAlarmState"];
+
 /// `<OperationResponse><OperationResult>…`.
 pub fn answer(namespace: &str, operation: &str, answer: &Value, id: &str) -> String {
-    let mut out = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
-    fields(answer, &mut out);
-    let _ = write!(
-        out,
-        "</{operation}Result><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>"
-    );
+    let mut out = format!("<{operation}Response xmlns=\"{namespace}\">");
+    if !WITHOUT_RESULT.contains(&operation) {
+        let _ = write!(out, "<{operation}Result>");
+        fields(answer, &mut out);
+        let _ = write!(out, "</{operation}Result>");
+    }
+    let _ = write!(out, "<ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>");
     out
 }
 
@@ -103,5 +108,9 @@ mod tests {
             );
             assert_eq!(answer("urn:x", "DescribeRules", &value, "id"), whole);
         }
+        assert_eq!(
+            answer("urn:x", "PutMetricAlarm", &json!({}), "id"),
+            "<PutMetricAlarmResponse xmlns=\"urn:x\"><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></PutMetricAlarmResponse>"
+        );
     }
 }

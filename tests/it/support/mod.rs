@@ -65,7 +65,8 @@ fn program(env: &BTreeMap<String, String>) -> Command {
     command
 }
 
-fn finished(command: &mut Command) -> Output {
+/// Runs a command to its end, without input.
+pub fn finished(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Output { status: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }

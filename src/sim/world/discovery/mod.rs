@@ -46,6 +46,7 @@ struct Service {
 pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answer> {
     Some(match operation {
         "CreatePrivateDnsNamespace" => namespaces::create(world, input, "DNS_PRIVATE"),
+        "CreatePublicDnsNamespace" => namespaces::create(world, input, "DNS_PUBLIC"),
         "CreateHttpNamespace" => namespaces::create(world, input, "HTTP"),
         "ListNamespaces" => namespaces::all(world, input),
         "GetNamespace" => namespaces::get(world, input),

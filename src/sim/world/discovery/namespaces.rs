@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 /// The TTL of the SOA record when none is asked for, in seconds (CreatePrivateDnsNamespace, SOA).
 const SOA_TTL: i64 = 15;
 
-/// CreatePrivateDnsNamespace, CreateHttpNamespace. A private one's name can be there once in each VPC, an HTTP one's
-/// once in the region (NamespaceAlreadyExists).
+/// CreatePrivateDnsNamespace, CreatePublicDnsNamespace, CreateHttpNamespace. A private one's name can be there once in
+/// each VPC, another's once in the region (NamespaceAlreadyExists).
 pub fn create(world: &mut World, input: &Value, kind: &str) -> Answer {
     let name = required(input, "Name", "InvalidInput")?;
     if name.starts_with("arn:") || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(invalid(format!("The namespace name {name} is not valid")));
     }
-    let vpc = if kind == "HTTP" { None } else { Some(required(input, "Vpc", "InvalidInput")?) };
+    let vpc = if kind == "DNS_PRIVATE" { Some(required(input, "Vpc", "InvalidInput")?) } else { None };
     let same = |known: &&Value| known["Name"] == name && known["Type"] == kind && known["Vpc"].as_str() == vpc;
     if let Some(known) = world.discovery.namespaces.values().find(same) {
         let more = json!({ "NamespaceId": known["Id"], "CreatorRequestId": known["CreatorRequestId"] });

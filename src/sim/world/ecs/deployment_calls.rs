@@ -177,7 +177,13 @@ fn revisions(world: &mut World, input: &Value) -> Answer {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns(input, "serviceRevisionArns")? {
         match world.ecs.revisions.get(arn) {
-            Some(revision) => found.push(revision.clone()),
+            Some(revision) => {
+                let mut revision = revision.clone();
+                if let Value::Object(members) = &mut revision {
+                    view::resolve_platform(members);
+                }
+                found.push(revision);
+            }
             None => failures.push(json!({ "arn": arn, "reason": "MISSING" })),
         }
     }
@@ -198,6 +204,7 @@ fn stop(world: &mut World, input: &Value) -> Answer {
         let message = format!("The service deployment is {} and cannot be stopped.", deployment.status);
         return Err(Refusal::new("ConflictException", message));
     }
+    let now = world.now();
     match input::text(input, "stopType").unwrap_or("ROLLBACK") {
         "ROLLBACK" => deploy::fail(world, &deployment.service, Cause::Stopped),
         "ABORT" => {
@@ -205,6 +212,10 @@ fn stop(world: &mut World, input: &Value) -> Answer {
             deploy::finish(world, &deployment.arn, "STOPPED", reason);
         }
         other => return Err(Refusal::new(BAD, format!("stopType {other} is none of ABORT, ROLLBACK."))),
+    }
+    // "A user manually stops the deployment" (ServiceDeployment, stoppedAt).
+    if let Some(stopped) = world.ecs.deployments.get_mut(&deployment.arn) {
+        stopped.stopped = Some(now);
     }
     Ok(json!({ "serviceDeploymentArn": deployment.arn }))
 }

@@ -321,6 +321,8 @@ fn clear_away(world: &mut World, arn: &str) {
     let gone: Vec<String> = service.deployments[1..]
         .iter()
         .filter(|old| !has_tasks(&old.id) && !keeps.contains(&old.revision))
+        // A deployment that failed is seen beside the one that rolls it back, until that is complete (recorded answers).
+        .filter(|old| old.rollout != "FAILED" || service.under_way.is_none())
         .map(|old| old.id.clone())
         .collect();
     if let Some(service) = world.ecs.services.get_mut(arn) {

@@ -236,6 +236,24 @@ fn a_breaker_without_rollback_leaves_the_old_tasks() {
 }
 
 #[test]
+fn what_failed_is_seen_beside_what_rolls_it_back() {
+    let mut scene = Scene::new(json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } }));
+    scene.update("crash-1");
+    let rolls = (0..1800).any(|_| {
+        scene.pass(1);
+        scene.deployment()["status"] == "ROLLBACK_IN_PROGRESS"
+    });
+    assert!(rolls);
+    scene.pass(5);
+    let service = scene.service();
+    let state = |at: usize| service["deployments"][at]["rolloutState"].clone();
+    assert_eq!((state(0), state(1)), (json!("IN_PROGRESS"), json!("FAILED")));
+    scene.pass(600);
+    assert_eq!(scene.deployment()["status"], "ROLLBACK_SUCCESSFUL");
+    assert_eq!(scene.service()["deployments"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_rolling_update_keeps_its_two_percentages() {
     for (minimum, maximum, least, most) in [(100, 200, 2, 4), (0, 100, 0, 2), (50, 150, 1, 3), (0, 200, 0, 4)] {
         let percents = json!({ "minimumHealthyPercent": minimum, "maximumPercent": maximum });
@@ -402,6 +420,7 @@ fn a_deployment_is_stopped_or_superseded() {
     scene.call("ecs", "StopServiceDeployment", json!({ "serviceDeploymentArn": first }));
     scene.pass(600);
     assert_eq!(scene.deployment()["status"], "ROLLBACK_SUCCESSFUL");
+    assert!(scene.deployment()["stoppedAt"].is_object());
     assert_eq!((scene.runs(), scene.weights()), ("web:1".to_owned(), (100, 0)));
     let again = scene.world.answer("ecs", "StopServiceDeployment", &json!({ "serviceDeploymentArn": first }));
     assert_eq!(again.unwrap_err().code, "ConflictException");

@@ -89,9 +89,14 @@ fn deployment(world: &World, service: &Service, deployment: &Deployment) -> Valu
             members.insert((*name).to_owned(), value.clone());
         }
     }
-    // "LATEST" on the service is a version on its deployments (recorded answers of Fargate services).
+    resolve_platform(&mut members);
+    Value::Object(members)
+}
+
+/// "LATEST" on the service is a version on its deployments and revisions (recorded answers of Fargate services; AWS CLI,
+/// describe-service-revisions).
+pub fn resolve_platform(members: &mut Map<String, Value>) {
     if members.get("platformVersion") == Some(&json!("LATEST")) {
         members.insert("platformVersion".to_owned(), json!("1.4.0"));
     }
-    Value::Object(members)
 }
