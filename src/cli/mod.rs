@@ -9,7 +9,9 @@ mod pause;
 mod plan;
 mod prune;
 mod render;
+mod rollback;
 mod run;
+mod service;
 mod validate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -77,17 +79,25 @@ enum Command {
     Run(run::Options),
     /// Changes nothing of a service for a while; drift is still shown
     #[command(
-        after_help = "Example: driftless pause prod-api --path environments/prod --reason \"database move\" --for 2h"
+        after_help = "Example: driftless pause --path environments/prod prod-api --reason \"database move\" --for 2h"
     )]
     Pause(pause::PauseOptions),
+    /// Takes a service back to an earlier commit, and holds what git says until it says something new
+    #[command(
+        after_help = "Example: driftless rollback --repo git@github.com:acme/deploy.git --path environments/prod prod-api --reason \"500s since 14:02\""
+    )]
+    Rollback(rollback::RollbackOptions),
+    /// Ends a rollback, or tries a rollout that failed once more
+    #[command(after_help = "Example: driftless retry --path environments/prod prod-api")]
+    Retry(rollback::RetryOptions),
     /// Lets a rollout go on that waits for approval
-    #[command(after_help = "Example: driftless approve prod-app --path environments/prod")]
+    #[command(after_help = "Example: driftless approve --path environments/prod prod-app")]
     Approve(approve::Options),
     /// Rolls back a rollout that waits for approval
-    #[command(after_help = "Example: driftless reject prod-app --path environments/prod")]
+    #[command(after_help = "Example: driftless reject --path environments/prod prod-app")]
     Reject(approve::Options),
     /// Ends a pause
-    #[command(after_help = "Example: driftless resume prod-api --path environments/prod")]
+    #[command(after_help = "Example: driftless resume --path environments/prod prod-api")]
     Resume(pause::ResumeOptions),
     /// Shows everything on this machine alone: an AWS account in memory, a repository, the daemon and its page
     #[command(
@@ -186,6 +196,8 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Healthcheck(options) => healthcheck::run(options).await,
         Command::Pause(options) => pause::pause(options).await,
         Command::Resume(options) => pause::resume(options).await,
+        Command::Rollback(options) => rollback::rollback(options).await,
+        Command::Retry(options) => rollback::retry(options).await,
         Command::Approve(options) => approve::run(options, true).await,
         Command::Reject(options) => approve::run(options, false).await,
         Command::Demo(options) => demo::run(options).await,

@@ -107,6 +107,7 @@ async fn removal(
         policy: Policy { asked: true },
         priority: Priority::Commit,
         kinds: REMOVAL,
+        past: None,
     };
     let mut snapshot = Snapshot::new(Timestamp::now());
     let mut plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;

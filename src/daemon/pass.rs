@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{Task, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
@@ -200,6 +200,7 @@ impl Pass {
             policy: Policy { asked: false },
             priority: Priority::Drift,
             kinds: crate::kind::KINDS,
+            past: Some(&self.environment.past),
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
@@ -228,7 +229,9 @@ impl Pass {
         let plan = match plan {
             Ok(plan) => Arc::new(plan),
             Err(why) => {
-                self.recorder.metrics().panicked();
+                if why.starts_with(PANICKED) {
+                    self.recorder.metrics().panicked();
+                }
                 return self.end(
                     name,
                     Outcome::Failed,
@@ -293,6 +296,8 @@ impl Pass {
         match done {
             Ok(()) => {
                 memory.applied = Some(plan.digest.clone());
+                // It is tried again: what becomes of it is judged anew.
+                memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
                 (Outcome::Changed, Next::After(AFTER_WRITE))
             }
