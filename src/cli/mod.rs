@@ -12,6 +12,7 @@ mod render;
 mod rollback;
 mod run;
 mod service;
+mod status;
 mod validate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -74,6 +75,9 @@ enum Command {
     /// Makes AWS agree with git once, and follows the rollouts to their end
     #[command(after_help = "Example: driftless apply --path environments/prod --service prod-api")]
     Apply(apply::Options),
+    /// Shows what runs, and whether it is what git says; reads AWS itself, and needs no daemon
+    #[command(after_help = "Example: driftless status --path environments/prod")]
+    Status(status::Options),
     /// Follows git and keeps AWS in agreement with it until it is stopped
     #[command(after_help = "Example: driftless run --config config/driftless.yaml")]
     Run(run::Options),
@@ -194,6 +198,7 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Apply(options) => apply::run(options).await,
         Command::Render(options) => render::run(options).await,
         Command::Healthcheck(options) => healthcheck::run(options).await,
+        Command::Status(options) => status::run(options).await,
         Command::Pause(options) => pause::pause(options).await,
         Command::Resume(options) => pause::resume(options).await,
         Command::Rollback(options) => rollback::rollback(options).await,

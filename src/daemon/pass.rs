@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, images, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
@@ -168,15 +168,6 @@ async fn note_failures(
     }
 }
 
-/// The images of the revision that the service runs.
-fn images(snapshot: &Snapshot, facts: Option<&ServiceFacts>) -> Vec<String> {
-    let arn = facts.and_then(|facts| facts.task_definition.as_ref());
-    let live = arn.and_then(|arn| snapshot.live(&ResourceId::new(Kind::TaskDefinitionRevision, arn.as_str())));
-    let containers = live.and_then(|live| live.document.get("containerDefinitions")?.as_array());
-    let image = |container: &serde_json::Value| container.get("image").and_then(|i| i.as_str()).map(str::to_owned);
-    containers.into_iter().flatten().filter_map(image).collect()
-}
-
 impl Pass {
     async fn plan(
         &self,
@@ -250,15 +241,7 @@ impl Pass {
         // What services share has no tasks: it is done when it is as git says.
         let nothing = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
-        let tasks = shown.map(|(facts, rollout)| Tasks {
-            desired: facts.desired,
-            running: facts.running,
-            pending: facts.pending,
-            task_definition: facts.task_definition,
-            images,
-            rollout,
-            events: facts.events,
-        });
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images));
         let commit = self.environment.commit.clone();
         self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));

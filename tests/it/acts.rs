@@ -49,6 +49,10 @@ fn a_rollback_stays_until_git_says_something_new() {
         assert_eq!(before[..2], [2, 2], "the revision of 1 is used again");
         daemon.pass(20);
         assert_eq!(done(), before, "nothing more is written:\n{}", daemon.log());
+        // The same without a daemon.
+        let said = act(&served, &repository, &["status", "--exit-status"]);
+        assert!(said.contains("↩ web      held") && said.contains("2/2    web:1  rolled back to "), "{said}");
+        assert!(said.trim_end().ends_with("1 held"), "{said}");
     }
     // Another daemon, without the first one's memory and disk; and a commit that is not about the service.
     repository.write("services/other.yaml", &small::service("other"));
@@ -85,6 +89,10 @@ fn what_failed_is_tried_again_when_somebody_asks() {
     // A restart does not try it again, nor does a daemon that was not there when it failed.
     let daemon = Simulated::start(account.clone(), &repository);
     daemon.wait_until("it is known to have failed", |status| status.all("failed"));
+    let path = repository.path().display().to_string();
+    let status = ["status", "--exit-status", "--repo", &path, "--path", "env"];
+    let said = driftless_with(&served.env, &status).assert_status(1).stdout;
+    assert!(said.contains("✕ web") && said.contains("failed") && said.contains("circuit breaker"), "{said}");
     daemon.pass(5);
     assert_eq!(updates(&daemon), 1, "{}", daemon.log());
     // It fails once more, and is held once more.

@@ -438,7 +438,7 @@ impl fmt::Display for Note {
 }
 
 /// What the planner may do, beside what the documents say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Whether somebody asked for this now: manual mode, reported drift and minInterval do not hold it.
     pub asked: bool,
