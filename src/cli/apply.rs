@@ -148,6 +148,7 @@ impl Apply {
     async fn one(&mut self, plan: &ServicePlan, facts: Option<ServiceFacts>, state: Option<Rollout>) -> Progress {
         let name = plan.id.service.clone();
         let memory = self.memory.entry(name.clone()).or_default();
+        memory.await_images(plan);
         if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
@@ -212,6 +213,7 @@ impl Apply {
         match done {
             Ok(()) => {
                 memory.applied = Some(plan.digest.clone());
+                memory.deployed_anew(plan);
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
                 if self.wait { Progress::Open } else { Progress::Written }
             }

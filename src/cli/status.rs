@@ -11,7 +11,8 @@ use crate::core::plan::Policy;
 use crate::core::rollout::Rollout;
 use crate::core::source::Commit;
 use crate::core::status::{State, Status};
-use crate::daemon::engine::{images, look_at_rollouts, rollout_of};
+use crate::daemon::engine::{look_at_rollouts, rollout_of};
+use crate::daemon::images::running;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -61,10 +62,10 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         let rollout = rollout_of(&snapshot, &name, plan.task_definition.as_ref());
         let shared = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.clone().zip(rollout).or_else(|| name.is_shared().then(shared));
-        let images = images(&snapshot, facts.as_ref());
-        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images));
+        let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, None)).unwrap_or_default();
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown));
         let commit = loaded.commit.clone().unwrap_or_else(|| on_disk(now));
-        let what = What::Planned { plan: Arc::new(plan), commit, tasks };
+        let what = What::Planned { plan: Arc::new(plan), commit, tasks: tasks.map(Box::new) };
         status.apply(&Event { at: now, source: SourceName::from("here"), what });
     }
     let rows = rows(&status, now);

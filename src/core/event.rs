@@ -2,6 +2,7 @@
 
 use super::action::Effect;
 use super::id::{Arn, ServiceId, SourceName};
+use super::image::Running;
 use super::observed::ServiceFacts;
 use super::plan::{Cause, ServicePlan};
 use super::problem::Problem;
@@ -9,6 +10,7 @@ use super::retry::Class;
 use super::rollout::Rollout;
 use super::source::Commit;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Something that happened at a time.
@@ -58,7 +60,7 @@ pub enum What {
         /// The commit that it was made from: by now the source may have moved on.
         commit: Commit,
         /// How its tasks are doing; `None` when that is not known.
-        tasks: Option<Tasks>,
+        tasks: Option<Box<Tasks>>,
     },
     /// A step was done.
     Done {
@@ -93,9 +95,10 @@ pub enum What {
 
 impl Tasks {
     /// Of a service's facts.
-    pub fn new(facts: ServiceFacts, rollout: Rollout, images: Vec<String>) -> Self {
+    pub fn new(facts: ServiceFacts, rollout: Rollout, images: Running) -> Self {
+        let Running { names: images, digests } = images;
         let ServiceFacts { desired, running, pending, task_definition, events, .. } = facts;
-        Self { desired, running, pending, task_definition, images, rollout, events }
+        Self { desired, running, pending, task_definition, images, digests, rollout, events }
     }
 }
 
@@ -112,6 +115,8 @@ pub struct Tasks {
     pub task_definition: Option<Arn>,
     /// The images of that revision.
     pub images: Vec<String>,
+    /// The digests that run of those images, by image, where they are known.
+    pub digests: BTreeMap<String, String>,
     /// How the rollout is getting on.
     pub rollout: Rollout,
     /// ECS's newest events, newest first.

@@ -256,6 +256,8 @@ kinds! {
     StoppedTasks = "stopped tasks of service",
     /// The targets of a target group and their health, by the group's ARN.
     Targets = "targets of",
+    /// An image in Amazon ECR, by its name in a container definition.
+    Image = "image",
     /// The Application Auto Scaling target of a service, by the service's name.
     ScalableTarget = "scalable target of service",
     /// All scaling policies of a service, by the service's name.

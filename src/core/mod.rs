@@ -6,6 +6,7 @@ pub mod diff;
 pub mod document;
 pub mod event;
 pub mod id;
+pub mod image;
 pub mod normal;
 pub mod observed;
 pub mod pause;

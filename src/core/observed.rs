@@ -1,6 +1,7 @@
 //! What AWS answered. Three-valued: a thing that could not be read is neither there nor absent.
 
 use super::id::{Arn, Kind, ResourceId, ServiceName};
+use super::image::{Digests, Pushed};
 use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -48,7 +49,8 @@ impl Live {
             | Facts::Service(_)
             | Facts::Deployments(_)
             | Facts::Stopped(_)
-            | Facts::Targets(_) => &[],
+            | Facts::Targets(_)
+            | Facts::Image(_) => &[],
         }
     }
 
@@ -84,6 +86,8 @@ pub enum Facts {
     Stopped(Vec<StoppedTask>),
     /// The targets of a target group.
     Targets(Vec<Target>),
+    /// What a registry has under an image's name.
+    Image(Pushed),
 }
 
 /// A service deployment (DescribeServiceDeployments): what one UpdateService came to.
@@ -97,6 +101,8 @@ pub struct ServiceDeployment {
     pub reason: Option<String>,
     /// The revision that it was to bring up.
     pub task_definition: Option<Arn>,
+    /// The digests of that revision's images, as far as ECS has found them (ServiceRevision, containerImages).
+    pub images: Digests,
     /// As `POST_TEST_TRAFFIC_SHIFT`, where the strategy has stages.
     pub stage: Option<String>,
     /// What part of production traffic the new revision is to have.

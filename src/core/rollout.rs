@@ -225,6 +225,7 @@ mod tests {
             status: status.into(),
             task_definition: Some(wanted()),
             reason: None,
+            images: std::collections::BTreeMap::new(),
             stage: None,
             production_percent: None,
             hooks: Vec::new(),

@@ -326,7 +326,7 @@ impl Status {
                     service.checked_at = Some(at);
                 }
                 // What is not known now must not look as if it was: the old counts go.
-                service.tasks = tasks.clone();
+                service.tasks = tasks.as_deref().cloned();
                 service.plan = Some(plan.clone());
                 service.turn(at);
             }

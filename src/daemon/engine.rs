@@ -5,7 +5,7 @@ use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::{Declared, Desired};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
-use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
+use crate::core::observed::{Facts, Observed, Snapshot};
 use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, rollout, rollout_with};
@@ -213,15 +213,6 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         }
     }
     Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
-}
-
-/// The images of the revision that the service runs.
-pub fn images(snapshot: &Snapshot, facts: Option<&ServiceFacts>) -> Vec<String> {
-    let arn = facts.and_then(|facts| facts.task_definition.as_ref());
-    let live = arn.and_then(|arn| snapshot.live(&ResourceId::new(Kind::TaskDefinitionRevision, arn.as_str())));
-    let containers = live.and_then(|live| live.document.get("containerDefinitions")?.as_array());
-    let image = |container: &serde_json::Value| container.get("image").and_then(|i| i.as_str()).map(str::to_owned);
-    containers.into_iter().flatten().filter_map(image).collect()
 }
 
 /// The target groups in which a service's tasks may be, by ARN.

@@ -13,6 +13,7 @@ mod dispatcher;
 pub mod engine;
 mod environment;
 pub mod execute;
+pub mod images;
 mod intents;
 mod pass;
 pub mod past;

@@ -1,9 +1,10 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{PANICKED, Task, images, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
+use super::images::{self, look_at_what_ended, running};
 use super::intents::Intents;
 use super::recorder::Recorder;
 use crate::aws::apply::apply;
@@ -43,7 +44,7 @@ pub struct Pass {
 }
 
 /// What was seen of a service: itself, its rollout, its images.
-type Seen = (Option<ServiceFacts>, Option<Rollout>, Vec<String>);
+type Seen = (Option<ServiceFacts>, Option<Rollout>, images::Seen);
 
 /// How the pass over one service ended.
 pub struct Ended {
@@ -98,6 +99,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     // Why it failed is kept: ECS shows stopped tasks for an hour only.
     let memory = pass.memory.clone().into_iter().chain(failed).collect();
     let pass = Pass { memory, ..pass };
+    look_at_what_ended(&observer, &pass.memory, &mut snapshot).await;
     // What git no longer declares, or declares with errors, has no plan.
     for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
         pass.end(name, Outcome::NoChange, began, Next::Interval, None, &results);
@@ -107,7 +109,8 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         let facts = snapshot.service(&name).cloned();
         let wanted = pass.wanted_of(&name, plan.as_ref().ok());
         let state = rollout_of(&snapshot, &name, wanted.as_ref());
-        let images = plan.as_ref().ok().map(|_| images(&snapshot, facts.as_ref())).unwrap_or_default();
+        let memory = pass.memory.get(&name);
+        let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, memory)).unwrap_or_default();
         // A task each: a panic in one service's pass ends that pass alone.
         let inner = {
             let (pass, name, results) = (pass.clone(), name.clone(), results.clone());
@@ -235,15 +238,18 @@ impl Pass {
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
         remember(&mut memory, &plan, state.as_ref());
+        if let Some(facts) = &facts {
+            images.remember(&mut memory, facts);
+        }
         if plan.is_in_sync() {
             lock(&self.intents).seen(name);
         }
         // What services share has no tasks: it is done when it is as git says.
         let nothing = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
-        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images));
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown));
         let commit = self.environment.commit.clone();
-        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks });
+        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks: tasks.map(Box::new) });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
@@ -279,9 +285,14 @@ impl Pass {
         match done {
             Ok(()) => {
                 memory.applied = Some(plan.digest.clone());
+                memory.deployed_anew(plan);
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                // An image that fails is no failure of what git says: ECS's own history remembers it.
+                if plan.redeployed().next().is_some() {
+                    memory.rolling = None;
+                }
                 (Outcome::Changed, Next::After(AFTER_WRITE))
             }
             Err(Stop::Waiting(_)) => (Outcome::Held, Next::After(AFTER_WRITE)),
@@ -308,6 +319,7 @@ impl Pass {
 
 /// What is in sync was applied; what was never brought up before is not judged.
 fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
+    memory.await_images(plan);
     if plan.is_in_sync() {
         memory.applied = Some(plan.digest.clone());
         if state == Some(&Rollout::Completed) {

@@ -87,6 +87,7 @@ fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value 
         })),
         "taskDefinition": tasks.and_then(|tasks| tasks.task_definition.clone()),
         "images": tasks.map(|tasks| tasks.images.clone()),
+        "digests": tasks.map(|tasks| tasks.digests.clone()),
         "rollout": tasks.map(|tasks| tasks.rollout.clone()),
         "error": service.error.as_ref().map(|(why, again_at)| json!({ "message": why, "againAt": again_at })),
     })

@@ -3,7 +3,9 @@
 use super::Shared;
 use super::api::{find, problem};
 use super::panel::{Panel, StepRow};
+use crate::core::event::Tasks;
 use crate::core::id::ServiceId;
+use crate::core::image;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -141,7 +143,6 @@ fn sources(status: &Status, now: Timestamp) -> Vec<SourceRow> {
 fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp) -> Row {
     let state = service.state(now, shared.stale_after);
     let (tasks, shared_unit) = (service.tasks.as_ref(), id.service.is_shared());
-    let tags = tasks.map(|tasks| tasks.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image).to_owned()));
     Row {
         mark: state.mark(),
         state: state.word(),
@@ -154,13 +155,25 @@ fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp)
             Some(tasks) => format!("{}/{}", tasks.running, tasks.desired),
             None => "?".into(),
         },
-        runs: tags.map(|tags| tags.collect::<Vec<_>>().join(", ")).unwrap_or_default(),
+        runs: tasks.map(runs).unwrap_or_default(),
         commit: service.commit.as_ref().map_or_else(|| "-".into(), |commit| commit.revision.short().to_owned()),
         since: ago(now, service.since),
         checked: service.checked_at.map_or_else(|| "never".into(), |at| ago(now, at)),
         reason: service.sentence(now, shared.stale_after),
         rank: state,
     }
+}
+
+/// The images without their registries, each with the beginning of the digest that its tag stood for.
+fn runs(tasks: &Tasks) -> String {
+    let shown = tasks.images.iter().map(|image| {
+        let name = image.rsplit('/').next().unwrap_or(image);
+        match tasks.digests.get(image).filter(|_| !image.contains('@')) {
+            Some(digest) => format!("{name} ({})", image::short(digest)),
+            None => name.to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// "12 s", "6 min", "3 h", "2 d".

@@ -5,6 +5,7 @@ pub mod alarm;
 mod attributes;
 pub mod discovery;
 pub mod forward;
+pub mod image;
 pub mod listener;
 pub mod log_group;
 pub mod removal;
@@ -35,6 +36,8 @@ pub const KINDS: &[KindSpec] = &[
     KindSpec { kind: Kind::ListenerRule, plan: rule::plan },
     KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },
     KindSpec { kind: Kind::Service, plan: service::plan },
+    // What it is to run must be there.
+    KindSpec { kind: Kind::Image, plan: image::plan },
     KindSpec { kind: Kind::ScalableTarget, plan: scalable_target::plan },
     KindSpec { kind: Kind::ScalingPolicy, plan: scaling_policy::plan },
     KindSpec { kind: Kind::Alarm, plan: alarm::plan },

@@ -11,6 +11,7 @@ otherwise than moto is in
     moto_alarms.py       CloudWatch alarms
     moto_discovery.py    Cloud Map
     moto_logs.py         log groups
+    moto_ecr.py          images
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import moto.ec2.models.subnets as subnet_models
 import moto.ec2.models.vpcs as vpc_models
 import moto_alarms
 import moto_discovery
+import moto_ecr
 import moto_elbv2_balancers
 import moto_elbv2_listeners
 import moto_elbv2_rules
@@ -54,6 +56,7 @@ REPAIRS = (
     moto_alarms,
     moto_discovery,
     moto_logs,
+    moto_ecr,
 )
 REQUESTED_ID_TAG = "driftless-emulator:id"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")

@@ -2,8 +2,10 @@
 //! makes of both. `UPDATE_GOLDEN=1 cargo test` writes `plan.txt` anew: read the difference before you commit it.
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
-//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
-//! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
+//! `images` (name -> digest, null for one that is not pushed; those that are left out are there),
+//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `images` by container), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
+//! `redeployed` for which it was deployed anew (container -> digest). Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
 //! that the same process has read, those beside it replace them. A first line `# ...` of `plan.txt` says what the case is about.
@@ -12,10 +14,11 @@ use driftless::aws::wire::decode;
 use driftless::aws::{live, tables};
 use driftless::core::desired::{self, Context, Reading};
 use driftless::core::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceName};
+use driftless::core::image::{Digests, Pushed};
 use driftless::core::normal::canonical;
 use driftless::core::observed::{Facts, Live, Observed, ServiceDeployment, Snapshot};
 use driftless::core::plan::text::Header;
-use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, plan};
+use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, ServicePlan, plan};
 use driftless::core::source::Commit;
 use driftless::kind::KINDS;
 use jiff::Timestamp;
@@ -127,6 +130,7 @@ impl Account {
                     status: text(&of["status"]).unwrap_or_default(),
                     reason: text(&of["reason"]),
                     task_definition: text(&of["taskDefinition"]).map(Arn::from),
+                    images: serde_json::from_value(of["images"].clone()).unwrap_or_default(),
                     stage: None,
                     production_percent: None,
                     hooks: Vec::new(),
@@ -135,6 +139,13 @@ impl Account {
                 all.map_or(Observed::Absent, |all| present(Live { facts: Facts::Deployments(all), ..Live::default() }))
             }
             Kind::StoppedTasks | Kind::Targets => Observed::Absent,
+            Kind::Image => match self.0.get("images").and_then(|images| images.get(&*id.name)).map(Value::as_str) {
+                Some(None) => Observed::Absent,
+                digest => {
+                    let digest = digest.flatten().unwrap_or("sha256:any").to_owned();
+                    present(Live { facts: Facts::Image(Pushed { digest, platforms: Vec::new() }), ..Live::default() })
+                }
+            },
             Kind::TaskDefinitionRevision => {
                 let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
                 found.map_or(Observed::Absent, |definition| {
@@ -194,7 +205,10 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
     let (shapes, commit) = (tables::shapes(), commit());
     let mut snapshot = Snapshot::new(now());
     let mut memory: BTreeMap<ServiceName, Memory> = BTreeMap::new();
-    let mut applied = account.get("applied").is_some();
+    let awaited: Option<Timestamp> = account.get("awaitedSince").and_then(|since| since.as_str()?.parse().ok());
+    let redeployed: Digests =
+        account.get("redeployed").map(|digests| serde_json::from_value(digests.clone()).unwrap()).unwrap_or_default();
+    let mut applied = account.get("applied").is_some() || awaited.is_some();
     for _ in 0..10 {
         let inputs = Inputs {
             desired,
@@ -209,10 +223,12 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
         match plan(&inputs, None) {
             Planned::Plan(plan) if applied => {
                 applied = false;
-                let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
-                let remembered =
-                    digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
-                memory = remembered.collect();
+                let remembered = |plan: ServicePlan| {
+                    let awaited = awaited.map(|since| (plan.digest.clone(), since));
+                    let applied = awaited.is_none().then_some(plan.digest);
+                    (plan.id.service, Memory { applied, awaited, redeployed: redeployed.clone(), ..Memory::default() })
+                };
+                memory = plan.services.into_iter().map(remembered).collect();
             }
             Planned::Plan(plan) => return Some(plan),
             Planned::Wanted(wanted) => {

@@ -6,6 +6,7 @@ mod cache;
 mod discovery;
 mod ecs;
 mod elbv2;
+mod images;
 mod names;
 mod rollout;
 mod scaling;
@@ -17,6 +18,7 @@ use super::call::{Error, Operation};
 use super::clients::Clients;
 use super::pace::Priority;
 use crate::core::id::{Arn, Kind, ResourceId, Scope};
+use crate::core::image::EcrImage;
 use crate::core::observed::{Facts, Live, Observed, Snapshot};
 use crate::core::retry::Class;
 use futures_util::StreamExt;
@@ -31,6 +33,8 @@ const DESCRIBE_SERVICES_MAX: usize = 10;
 const DESCRIBE_TAGS_MAX: usize = 20;
 /// "The maximum number of alarm names is 100" (CloudWatch DescribeAlarms).
 const DESCRIBE_ALARMS_MAX: usize = 100;
+/// "Array Members: Minimum number of 1 item. Maximum number of 100 items" (ECR BatchGetImage, imageIds).
+const BATCH_GET_IMAGE_MAX: usize = 100;
 /// How many reads of one pass are under way at once. The pacing bounds the rate; this bounds memory and sockets.
 const READS_AT_ONCE_MAX: usize = 8;
 /// More pages than any account's quota allows: an answer that goes on is wrong (promise R23).
@@ -78,6 +82,7 @@ impl Observer {
                 Kind::Service => DESCRIBE_SERVICES_MAX,
                 Kind::Tags => DESCRIBE_TAGS_MAX,
                 Kind::Alarm => DESCRIBE_ALARMS_MAX,
+                Kind::Image => BATCH_GET_IMAGE_MAX,
                 Kind::Listener | Kind::ScalableTarget => usize::MAX,
                 _ => 1,
             };
@@ -87,6 +92,7 @@ impl Observer {
                     Kind::Service => Box::pin(async move { self.services(&chunk, priority).await }),
                     Kind::Tags => Box::pin(async move { self.tags(&chunk, priority).await }),
                     Kind::Alarm => Box::pin(async move { self.alarms(&chunk, priority).await }),
+                    Kind::Image => Box::pin(async move { self.images(&chunk, priority).await }),
                     Kind::Listener => Box::pin(async move { self.listeners(&chunk, priority).await }),
                     Kind::ScalableTarget => Box::pin(async move { self.scalable_targets(&chunk, priority).await }),
                     _ => Box::pin(async move { self.each(&chunk, priority).await }),
@@ -141,6 +147,7 @@ impl Observer {
             | Kind::Service
             | Kind::Tags
             | Kind::Alarm
+            | Kind::Image
             | Kind::Listener
             | Kind::ScalableTarget => Ok(None),
         };
@@ -158,6 +165,8 @@ fn together(id: &ResourceId) -> String {
         Kind::Listener if !Arn::is_arn(&id.name) => {
             id.name.rsplit_once(':').map_or("", |(balancer, _)| balancer).to_owned()
         }
+        // A repository's images.
+        Kind::Image => EcrImage::of(&id.name).map(|image| image.place()).unwrap_or_default(),
         // Each AWS service has its own call for tags, and only ELBv2's takes several things.
         Kind::Tags if !tags::is_elb(&id.name) => id.name.to_string(),
         Kind::Service | Kind::Tags | Kind::Alarm | Kind::ScalableTarget => String::new(),

@@ -4,6 +4,7 @@ use super::{Looked, Observer, absent_on};
 use crate::aws::call::{Error, Operation};
 use crate::aws::pace::Priority;
 use crate::core::id::Arn;
+use crate::core::image::Digests;
 use crate::core::observed::{Facts, Hook, Live, ServiceDeployment, Target};
 use crate::core::stopped::StoppedTask;
 use aws_sdk_ecs::types::{self as ecs, DesiredStatus};
@@ -34,7 +35,7 @@ impl Observer {
         }
         let request = self.clients.ecs.describe_service_deployments().set_service_deployment_arns(Some(arns.clone()));
         let described = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
-        let revisions = self.task_definitions_of(described.service_deployments(), priority).await?;
+        let revisions = self.revisions_of(described.service_deployments(), priority).await?;
         let of = |arn: &String| {
             let found = described.service_deployments().iter().find(|d| d.service_deployment_arn() == Some(arn));
             found.map(|found| deployment(found, &revisions))
@@ -42,24 +43,28 @@ impl Observer {
         Ok(Some(facts(Facts::Deployments(arns.iter().filter_map(of).collect()))))
     }
 
-    /// Service revision -> task definition.
-    async fn task_definitions_of(
+    /// Service revision -> task definition, and the digests of its images.
+    async fn revisions_of(
         &self,
         deployments: &[ecs::ServiceDeployment],
         priority: Priority,
-    ) -> Result<BTreeMap<String, Arn>, Error> {
+    ) -> Result<Revisions, Error> {
         const OPERATION: Operation = Operation::read("ecs", "DescribeServiceRevisions");
         let target = |d: &ecs::ServiceDeployment| Some(d.target_service_revision()?.arn()?.to_owned());
         let mut arns: Vec<String> = deployments.iter().filter_map(target).collect();
         arns.sort_unstable();
         arns.dedup();
         if arns.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Revisions::new());
         }
         let request = self.clients.ecs.describe_service_revisions().set_service_revision_arns(Some(arns));
         let answer = self.clients.calls.call(OPERATION, priority, request.send()).await?;
         let pair = |revision: &ecs::ServiceRevision| {
-            Some((revision.service_revision_arn()?.to_owned(), Arn::from(revision.task_definition()?)))
+            let digest = |image: &ecs::ContainerImage| {
+                Some((image.container_name()?.to_owned(), image.image_digest()?.to_owned()))
+            };
+            let digests = revision.container_images().iter().filter_map(digest).collect();
+            Some((revision.service_revision_arn()?.to_owned(), (Arn::from(revision.task_definition()?), digests)))
         };
         Ok(answer.service_revisions().iter().filter_map(pair).collect())
     }
@@ -100,14 +105,20 @@ fn facts(facts: Facts) -> Arc<Live> {
     Arc::new(Live { facts, ..Live::default() })
 }
 
-fn deployment(found: &ecs::ServiceDeployment, revisions: &BTreeMap<String, Arn>) -> ServiceDeployment {
+/// Service revision -> task definition, and the digests of its images.
+type Revisions = BTreeMap<String, (Arn, Digests)>;
+
+fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceDeployment {
     let target = found.target_service_revision();
+    let revision = target.and_then(|target| revisions.get(target.arn()?)).cloned();
+    let (task_definition, images) = revision.map_or_else(Default::default, |(arn, images)| (Some(arn), images));
     let rollback = found.rollback().and_then(|rollback| rollback.reason());
     ServiceDeployment {
         arn: Arn::from(found.service_deployment_arn().unwrap_or_default()),
         status: found.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         reason: rollback.or(found.status_reason()).map(str::to_owned),
-        task_definition: target.and_then(|target| revisions.get(target.arn()?)).cloned(),
+        task_definition,
+        images,
         stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
         production_percent: target.and_then(|target| target.requested_production_traffic_weight()),
         hooks: found.lifecycle_hook_details().iter().map(hook).collect(),

@@ -84,6 +84,7 @@ fn shared(
             digest: digest(&resources.iter().map(super::Resource::to_value).collect()),
             resources,
             sync,
+            images: super::Images::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

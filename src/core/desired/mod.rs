@@ -10,6 +10,7 @@ mod approval;
 mod environment;
 mod extends;
 mod guard;
+mod images;
 mod lints;
 pub mod own;
 mod resources;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use images::{Images, OnMoved};
 pub use resources::Resource;
 
 /// What the team wants, as one commit says it.
@@ -91,6 +93,8 @@ pub struct Declared {
     pub digest: String,
     /// How far driftless acts by itself.
     pub sync: Sync,
+    /// What is done about its images.
+    pub images: Images,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// What is declared and valid and that this version does not act on, for people.
@@ -121,6 +125,7 @@ impl Declared {
             resources: Vec::new(),
             digest: String::new(),
             sync: Sync::default(),
+            images: Images::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

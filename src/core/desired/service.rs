@@ -128,6 +128,7 @@ impl Service<'_> {
             }),
             resources,
             sync,
+            images: super::images::images(top.get("images")),
             depends_on,
             idle,
             left: BTreeSet::new(),
@@ -193,13 +194,8 @@ impl Service<'_> {
 /// Sections that are valid, and that belong to what this version does not do yet.
 fn idle(top: &Node) -> Vec<(&'static str, Place)> {
     let inside = |section: &str, key: &str| top.get(section)?.entry(key).map(|entry| entry.key_place.clone());
-    [
-        ("rollout.before", inside("rollout", "before")),
-        ("images", top.entry("images").map(|entry| entry.key_place.clone())),
-    ]
-    .into_iter()
-    .filter_map(|(name, place)| Some((name, place?)))
-    .collect()
+    let all = [("rollout.before", inside("rollout", "before"))];
+    all.into_iter().filter_map(|(name, place)| Some((name, place?))).collect()
 }
 
 /// A service whose file declares its Cloud Map service is registered there, unless the file says how itself. A and AAAA

@@ -9,6 +9,7 @@
 //! ```
 
 mod check;
+mod note;
 mod planner;
 pub mod text;
 
@@ -16,7 +17,8 @@ use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
-use super::observed::{Live, Snapshot};
+use super::image::Digests;
+use super::observed::{Live, ServiceFacts, Snapshot};
 use super::pause::Pause;
 use super::rollback::RolledBack;
 use super::rollout::{Rollout, rollout};
@@ -26,6 +28,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use note::{Moved, Note};
 pub use planner::{
     APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output, Planner,
     SERVICE_TAG, declared_tags, owner,
@@ -100,7 +103,26 @@ impl ServicePlan {
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
-        self.changes.iter().map(|(_, effect)| *effect).max().unwrap_or(Effect::NoRestart)
+        let anew = self.redeployed().next().map(|_| Effect::ForcedRestart);
+        self.changes.iter().map(|(_, effect)| *effect).chain(anew).max().unwrap_or(Effect::NoRestart)
+    }
+
+    /// The containers whose tags have moved and that are deployed anew because of it, with the digests that are to run.
+    pub fn redeployed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.notes.iter().filter_map(|note| match note {
+            Note::ImageMoved { container, now, then: Moved::Redeployed, .. } => {
+                Some((container.as_str(), now.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Since when it waits for an image, if it does.
+    pub fn awaits_image(&self) -> Option<Timestamp> {
+        self.holds.iter().find_map(|hold| match hold {
+            Hold::ImageMissing { since, .. } => Some(*since),
+            _ => None,
+        })
     }
 }
 
@@ -185,6 +207,17 @@ pub enum Hold {
         container: String,
         /// The variable.
         variable: String,
+    },
+    /// What is to run is not in its registry.
+    ImageMissing {
+        /// The image, as the container definition names it.
+        image: String,
+        /// Since when it is waited for, as far as this process knows.
+        since: Timestamp,
+        /// Until when it may still be on its way (`images.wait`).
+        until: Timestamp,
+        /// Whether that time is over.
+        overdue: bool,
     },
     /// Another service of the environment comes first.
     WaitsFor {
@@ -271,7 +304,11 @@ pub enum Hold {
 impl Hold {
     /// Whether it ends by itself, soon, when ECS or another service has done its part.
     pub fn passes(&self) -> bool {
-        matches!(self, Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. })
+        match self {
+            Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. } => true,
+            Hold::ImageMissing { overdue, .. } => !overdue,
+            _ => false,
+        }
     }
 }
 
@@ -289,6 +326,14 @@ impl fmt::Display for Hold {
             Hold::NothingToKeep { container, variable } => write!(
                 f,
                 "keepLive: container {container} has no live value of {variable} to keep; give it one, or take the line out"
+            ),
+            Hold::ImageMissing { image, since: _, until, overdue: false } => {
+                write!(f, "waits for image {image} to be pushed (until {}, images.wait)", until.strftime("%H:%M:%SZ"))
+            }
+            Hold::ImageMissing { image, since, until, overdue: true } => write!(
+                f,
+                "image {image} was not pushed within {:#}: push it, or correct the tag",
+                until.duration_since(*since)
             ),
             Hold::WaitsFor { service, id: Some(id) } if service.is_shared() => {
                 write!(f, "environment.yaml makes the {id}: it comes first")
@@ -343,100 +388,6 @@ impl fmt::Display for Hold {
     }
 }
 
-/// Worth knowing, and nothing to do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "note", rename_all = "camelCase")]
-pub enum Note {
-    /// Set in AWS, not in git: neither drift nor corrected (desired-state rule 5).
-    NotInGit {
-        /// The value.
-        change: Change,
-    },
-    /// Declared, and not to be read back from the service: it is sent with the next change.
-    NotReadable {
-        /// The field.
-        field: String,
-    },
-    /// The number of tasks belongs to Application Auto Scaling.
-    ScaledElsewhere {
-        /// How many ECS is to run.
-        live: i64,
-        /// What git says.
-        desired: i64,
-    },
-    /// An ACTIVE revision with the same content is used instead of a new one.
-    Reused {
-        /// The revision.
-        task_definition: Arn,
-    },
-    /// Declared, valid, and not acted on by this version.
-    NotActedOn {
-        /// The section.
-        section: &'static str,
-    },
-    /// An earlier commit declared it: it stays as it is.
-    NoLongerManaged {
-        /// The setting.
-        path: String,
-    },
-    /// Drift in a section whose drift is only reported.
-    DriftReported {
-        /// The section.
-        section: Section,
-    },
-    /// Something of somebody else's that touches what is ours: shown, never changed.
-    Foreign {
-        /// What.
-        what: String,
-        /// How it touches it.
-        why: String,
-    },
-    /// A rule goes over to a target group when its tasks are there.
-    Staged {
-        /// The rule or listener.
-        id: ResourceId,
-        /// The group.
-        group: ResourceId,
-    },
-    /// A thing is made anew beside the old one, since a setting cannot be changed.
-    Replacing {
-        /// What.
-        id: ResourceId,
-        /// The fields.
-        fields: Vec<String>,
-        /// What happens now.
-        phase: &'static str,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Note::NotInGit { change } => write!(f, "set in AWS, not in git: {}: {}", change.path, change.live),
-            Note::NotReadable { field } => write!(f, "{field} cannot be read back; it is sent with the next change"),
-            Note::ScaledElsewhere { live, desired } => {
-                write!(f, "a scalable target sets the number of tasks ({live}); desiredCount {desired} is not sent")
-            }
-            Note::Reused { task_definition } => {
-                write!(f, "{} has the same content and is used", task_definition.short())
-            }
-            Note::NotActedOn { section } => write!(f, "{section} is declared, and not acted on yet by this version"),
-            Note::NoLongerManaged { path } => write!(f, "no longer managed: {path} left git and stays as it is"),
-            Note::DriftReported { section } => {
-                write!(f, "drift of {} is shown, not corrected (sync.drift)", section.name())
-            }
-            Note::Foreign { what, why } => write!(f, "{what}: {why}; it is left alone"),
-            Note::Staged { id, group } => write!(
-                f,
-                "{id} goes over to {group} when its tasks are there: until then the traffic stays where it is"
-            ),
-            Note::Replacing { id, fields, phase } => {
-                write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
-            }
-        }
-    }
-}
-
 /// What the planner may do, beside what the documents say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -455,6 +406,34 @@ pub struct Memory {
     pub failed: Option<(String, String)>,
     /// The revision that was asked for and has not been live yet.
     pub rolling: Option<Arn>,
+    /// The declaration whose images were missing when it was last looked at, and since when they are waited for.
+    pub awaited: Option<(String, Timestamp)>,
+    /// The images that the service was last deployed anew for, because tags moved: not twice for the same.
+    pub redeployed: Digests,
+    /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
+    pub runs: Option<(String, Digests)>,
+}
+
+impl Memory {
+    /// Notes since when images of a declaration are waited for.
+    pub fn await_images(&mut self, plan: &ServicePlan) {
+        self.awaited = plan.awaits_image().map(|since| (plan.digest.clone(), since));
+    }
+
+    /// Notes what a plan that was carried out deployed anew.
+    pub fn deployed_anew(&mut self, plan: &ServicePlan) {
+        let anew: Digests = plan.redeployed().map(|(container, now)| (container.to_owned(), now.to_owned())).collect();
+        if !anew.is_empty() {
+            self.redeployed = anew;
+        }
+    }
+
+    /// The images that a service runs, where they were seen before.
+    pub fn runs(&self, facts: &ServiceFacts) -> Option<&Digests> {
+        let (deployment, digests) = self.runs.as_ref()?;
+        let same = facts.primary().is_some_and(|primary| primary.id == *deployment);
+        (same && !facts.is_rolling_out()).then_some(digests)
+    }
 }
 
 /// A kind that is planned: one row of [`crate::kind::KINDS`].

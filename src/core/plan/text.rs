@@ -139,6 +139,9 @@ impl ServicePlan {
         writeln!(out, "{mark} {}  {word}", self.id.service)?;
         match (self.cause, commit) {
             (Cause::Drift, _) => writeln!(out, "  because AWS was changed outside git")?,
+            (Cause::Deploy, _) if self.changes.is_empty() && self.redeployed().next().is_some() => {
+                writeln!(out, "  because an image was pushed under a tag that runs")?;
+            }
             (Cause::Deploy | Cause::Create, Some(commit)) => {
                 writeln!(out, "  because of commit {}, {}", commit.revision.short(), self.file)?;
             }

@@ -6,7 +6,7 @@ use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_nam
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use super::settle::laid_over;
-use super::{replace, shift};
+use super::{image, replace, shift};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Section, Workload};
 use crate::core::diff::{Change, Differences, Managed, diff};
@@ -154,20 +154,39 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
         Output::Made(_) => true,
     };
     let Some(failed) = failed_before(planner, facts, &output, moves) else { return };
-    if held(planner, facts, &changed, moves, failed) {
+    // A new revision resolves the tags anew by itself.
+    let Some(anew) = (if moves { Some(false) } else { image::moved(planner, facts) }) else { return };
+    let update = Update { changed: &changed, moves, anew };
+    if held(planner, facts, update, failed) {
         return;
     }
     let section = if changed.is_empty() { Section::TaskDefinition } else { Section::Service };
-    if (moves || !changed.is_empty()) && !planner.may_write(section) {
-        return;
-    }
-    let parts = Parts { written: &written, late: &late, live: &document, changed: &changed };
-    if let Some(input) = update_input(planner, workload, &parts, moves.then_some(&output)) {
+    let writes = (moves || !changed.is_empty()) && planner.may_write(section);
+    let update = if writes { update } else { Update { changed: &[], moves: false, anew } };
+    let parts = Parts { written: &written, late: &late, live: &document, update };
+    if let Some(input) = update_input(planner, workload, &parts, update.moves.then_some(&output)) {
         let effect = planner.plan.effect();
         let digest = Some(settings_digest(live, planner.inputs.shapes.create_service));
         let against = Some(Against { id: planner.service_resource(), digest });
         let action = Action { call: Call::UpdateService, target: planner.service_resource(), input };
         planner.step(action, effect, against);
+    }
+}
+
+/// What one UpdateService is for.
+#[derive(Clone, Copy)]
+struct Update<'u> {
+    /// What differs.
+    changed: &'u [(Change, Effect)],
+    /// Whether the service goes over to another revision.
+    moves: bool,
+    /// Whether the same revision is deployed anew, because a tag points to another image.
+    anew: bool,
+}
+
+impl Update<'_> {
+    fn is_some(self) -> bool {
+        self.moves || self.anew || !self.changed.is_empty()
     }
 }
 
@@ -179,8 +198,8 @@ struct Parts<'u> {
     late: &'u [(String, ResourceId)],
     /// What AWS has.
     live: &'u Value,
-    /// What differs.
-    changed: &'u [(Change, Effect)],
+    /// What it is for.
+    update: Update<'u>,
 }
 
 /// What git declares, in CreateService's names, against a [`live_document`].
@@ -276,13 +295,8 @@ fn failed_before(
 }
 
 /// What no update can do now, or at all.
-fn held(
-    planner: &mut Planner<'_>,
-    facts: &ServiceFacts,
-    changed: &[(Change, Effect)],
-    moves: bool,
-    failed: Option<String>,
-) -> bool {
+fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, update: Update<'_>, failed: Option<String>) -> bool {
+    let Update { changed, moves, anew } = update;
     let holds = planner.plan.holds.len();
     let names = |effect: Effect| {
         let mut fields: Vec<String> =
@@ -299,6 +313,7 @@ fn held(
     if controller != "ECS" {
         let mut fields: Vec<String> = changed.iter().filter_map(|(c, _)| c.path.top()).map(str::to_owned).collect();
         fields.extend(moves.then(|| "taskDefinition".to_owned()));
+        fields.extend(anew.then(|| "forceNewDeployment".to_owned()));
         let code_deploy = controller == "CODE_DEPLOY";
         fields.retain(|f| {
             let taken = BY_OTHER_CONTROLLERS.contains(&f.as_str()) || (code_deploy && f == "deploymentConfiguration");
@@ -328,11 +343,12 @@ fn update_input(
     parts: &Parts<'_>,
     task_definition: Option<&Output>,
 ) -> Option<Input> {
-    let Parts { written, late, live, changed } = *parts;
+    let Parts { written, late, live, update } = *parts;
+    let Update { changed, anew, .. } = update;
     let scope = &planner.inputs.desired.environment.scope;
     let mut fields: Vec<&'static str> = changed.iter().filter_map(|(change, _)| change.path.top()).collect();
     fields.dedup();
-    if fields.is_empty() && task_definition.is_none() {
+    if !update.is_some() {
         return None;
     }
     let mut input = Input::default();
@@ -354,7 +370,7 @@ fn update_input(
     if task_definition.is_some() {
         map.extend(written.get("volumeConfigurations").map(|value| ("volumeConfigurations".to_owned(), value.clone())));
     }
-    if changed.iter().any(|(_, effect)| *effect == Effect::ForcedRestart) {
+    if anew || changed.iter().any(|(_, effect)| *effect == Effect::ForcedRestart) {
         map.insert("forceNewDeployment".into(), json!(true));
     }
     strategy_blocks(&mut map, written);

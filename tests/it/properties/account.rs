@@ -15,6 +15,7 @@ use driftless::aws::live;
 use driftless::aws::wire::{Wire, decode, encode};
 use driftless::core::action::Call;
 use driftless::core::id::{Arn, Kind, ResourceId};
+use driftless::core::image::Pushed;
 use driftless::core::observed::{Facts, Live, Observed};
 use driftless::core::plan::declared_tags;
 use driftless::core::shape::Order;
@@ -407,6 +408,8 @@ impl Account {
             Kind::LogGroup => plain(thing.map(|thing| Thing { tags: BTreeMap::new(), ..thing })),
             // Nothing rolls out here.
             Kind::ServiceDeployments | Kind::StoppedTasks | Kind::Targets => Observed::Absent,
+            // All images are pushed.
+            Kind::Image => present(Live { facts: Facts::Image(Pushed::default()), ..Live::default() }),
             Kind::Listener => shown(thing, of_type::<elbv2::types::Listener>),
             Kind::TargetGroup => {
                 let balancers = if used { json!(["arn:of:a:balancer"]) } else { json!([]) };

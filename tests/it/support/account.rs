@@ -64,7 +64,7 @@ pub struct Entry {
 impl Entry {
     /// Whether it can change anything.
     pub fn is_write(&self) -> bool {
-        let reads = ["Describe", "List", "Get"];
+        let reads = ["Describe", "List", "Get", "BatchGet"];
         self.service != "sts" && !reads.iter().any(|read| self.operation.starts_with(read))
     }
 
