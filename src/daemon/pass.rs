@@ -88,7 +88,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         }
     };
     let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
-    look_at_rollouts(&observer, &pass.wanted(&plans), Priority::Drift, &mut snapshot).await;
+    look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
@@ -189,12 +189,21 @@ impl Pass {
             services: memory.keys().cloned().collect(),
             memory,
             policy: Policy { asked: false },
-            priority: Priority::Drift,
+            priority: self.urgency(),
             kinds: crate::kind::KINDS,
             past: Some(&self.environment.past),
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
+    }
+
+    /// What a commit changed, and what was not brought up yet, is read before what is only looked at again.
+    fn urgency(&self) -> Priority {
+        let applied = |(name, memory): (&ServiceName, &Memory)| {
+            let declared = self.environment.desired.services.get(name);
+            declared.is_none_or(|declared| memory.applied.as_ref() == Some(&declared.digest))
+        };
+        if self.memory.iter().all(applied) { Priority::Drift } else { Priority::Commit }
     }
 
     /// The revision that a service is to run.
