@@ -18,3 +18,4 @@ pub mod shape;
 pub mod source;
 pub mod status;
 pub mod stopped;
+pub mod window;

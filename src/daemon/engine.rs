@@ -26,7 +26,7 @@ pub struct Task<'t> {
     /// What is remembered of them.
     pub memory: BTreeMap<ServiceName, Memory>,
     /// What may be done.
-    pub policy: Policy,
+    pub policy: Policy<'t>,
     /// How urgent the reading is.
     pub priority: Priority,
     /// What is planned of each: [`crate::kind::KINDS`] to bring it up, [`crate::kind::removal::REMOVAL`] to take it away.
