@@ -7,6 +7,7 @@ use crate::core::id::{RepoPath, ServiceName};
 use crate::core::problem::Problem;
 use crate::core::shape::Shapes;
 use crate::core::source::{Commit, Files};
+use crate::daemon::past::Past;
 use crate::git;
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub struct Loaded {
     pub commit: Option<Commit>,
     /// The mirror that a commit of a repository was read from.
     pub mirror: Option<std::path::PathBuf>,
+    /// What earlier commits of that repository say.
+    pub past: Option<Arc<Past>>,
     /// The texts of the files that problems are in, for showing the lines.
     texts: BTreeMap<RepoPath, Arc<str>>,
 }
@@ -107,7 +110,8 @@ fn blocking(place: &Where) -> anyhow::Result<Loaded> {
             let commit = git::commit_info(&tip.mirror, &tip.revision, tip.branch.as_deref())?;
             let files = git::CommitFiles::open(&tip.mirror, &tip.revision)?;
             let loaded = read(&files, &root, Some(commit), &shapes, &env);
-            Ok(Loaded { mirror: Some(tip.mirror), ..loaded })
+            let past = Past::new(tip.mirror.clone(), root, env);
+            Ok(Loaded { mirror: Some(tip.mirror), past: Some(Arc::new(past)), ..loaded })
         }
     }
 }
@@ -131,5 +135,5 @@ fn read(
     let places = reading.problems.iter().flat_map(|p| p.place.iter().chain(p.related.iter().map(|(place, _)| place)));
     let named: BTreeSet<RepoPath> = places.map(|place| place.file.clone()).collect();
     let texts = named.into_iter().filter_map(|path| Some((path.clone(), files.read(&path).ok()??))).collect();
-    Loaded { reading, commit, mirror: None, texts }
+    Loaded { reading, commit, mirror: None, past: None, texts }
 }

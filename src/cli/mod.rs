@@ -9,7 +9,10 @@ mod pause;
 mod plan;
 mod prune;
 mod render;
+mod rollback;
 mod run;
+mod service;
+mod status;
 mod validate;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -72,22 +75,33 @@ enum Command {
     /// Makes AWS agree with git once, and follows the rollouts to their end
     #[command(after_help = "Example: driftless apply --path environments/prod --service prod-api")]
     Apply(apply::Options),
+    /// Shows what runs, and whether it is what git says; reads AWS itself, and needs no daemon
+    #[command(after_help = "Example: driftless status --path environments/prod")]
+    Status(status::Options),
     /// Follows git and keeps AWS in agreement with it until it is stopped
     #[command(after_help = "Example: driftless run --config config/driftless.yaml")]
     Run(run::Options),
     /// Changes nothing of a service for a while; drift is still shown
     #[command(
-        after_help = "Example: driftless pause prod-api --path environments/prod --reason \"database move\" --for 2h"
+        after_help = "Example: driftless pause --path environments/prod prod-api --reason \"database move\" --for 2h"
     )]
     Pause(pause::PauseOptions),
+    /// Takes a service back to an earlier commit, and holds what git says until it says something new
+    #[command(
+        after_help = "Example: driftless rollback --repo git@github.com:acme/deploy.git --path environments/prod prod-api --reason \"500s since 14:02\""
+    )]
+    Rollback(rollback::RollbackOptions),
+    /// Ends a rollback, or tries a rollout that failed once more
+    #[command(after_help = "Example: driftless retry --path environments/prod prod-api")]
+    Retry(rollback::RetryOptions),
     /// Lets a rollout go on that waits for approval
-    #[command(after_help = "Example: driftless approve prod-app --path environments/prod")]
+    #[command(after_help = "Example: driftless approve --path environments/prod prod-app")]
     Approve(approve::Options),
     /// Rolls back a rollout that waits for approval
-    #[command(after_help = "Example: driftless reject prod-app --path environments/prod")]
+    #[command(after_help = "Example: driftless reject --path environments/prod prod-app")]
     Reject(approve::Options),
     /// Ends a pause
-    #[command(after_help = "Example: driftless resume prod-api --path environments/prod")]
+    #[command(after_help = "Example: driftless resume --path environments/prod prod-api")]
     Resume(pause::ResumeOptions),
     /// Shows everything on this machine alone: an AWS account in memory, a repository, the daemon and its page
     #[command(
@@ -184,8 +198,11 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Apply(options) => apply::run(options).await,
         Command::Render(options) => render::run(options).await,
         Command::Healthcheck(options) => healthcheck::run(options).await,
+        Command::Status(options) => status::run(options).await,
         Command::Pause(options) => pause::pause(options).await,
         Command::Resume(options) => pause::resume(options).await,
+        Command::Rollback(options) => rollback::rollback(options).await,
+        Command::Retry(options) => rollback::retry(options).await,
         Command::Approve(options) => approve::run(options, true).await,
         Command::Reject(options) => approve::run(options, false).await,
         Command::Demo(options) => demo::run(options).await,

@@ -77,6 +77,7 @@ pub async fn plan(
         policy,
         priority: Priority::Commit,
         kinds: crate::kind::KINDS,
+        past: loaded.past.as_ref(),
     };
     let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
     let services: Result<Vec<_>, _> =

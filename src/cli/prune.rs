@@ -111,6 +111,7 @@ async fn removal(
         policy,
         priority: Priority::Commit,
         kinds: REMOVAL,
+        past: None,
     };
     let mut snapshot = Snapshot::new(Timestamp::now());
     let mut plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;

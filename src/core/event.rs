@@ -2,6 +2,7 @@
 
 use super::action::Effect;
 use super::id::{Arn, ServiceId, SourceName};
+use super::observed::ServiceFacts;
 use super::plan::{Cause, ServicePlan};
 use super::problem::Problem;
 use super::retry::Class;
@@ -88,6 +89,14 @@ pub enum What {
         /// The service.
         service: ServiceId,
     },
+}
+
+impl Tasks {
+    /// Of a service's facts.
+    pub fn new(facts: ServiceFacts, rollout: Rollout, images: Vec<String>) -> Self {
+        let ServiceFacts { desired, running, pending, task_definition, events, .. } = facts;
+        Self { desired, running, pending, task_definition, images, rollout, events }
+    }
 }
 
 /// How a service's tasks are doing.

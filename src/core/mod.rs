@@ -12,6 +12,7 @@ pub mod pause;
 pub mod plan;
 pub mod problem;
 pub mod retry;
+pub mod rollback;
 pub mod rollout;
 pub mod secret;
 pub mod shape;

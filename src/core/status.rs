@@ -73,6 +73,8 @@ pub enum State {
     Drifted,
     /// Somebody paused it: nothing is changed.
     Paused,
+    /// It was rolled back: an earlier commit is followed for it until git says something new.
+    Held,
     /// A rollout waits for a person's approval.
     Waiting,
     /// ECS is replacing tasks.
@@ -84,11 +86,12 @@ pub enum State {
 }
 
 /// All states, for metrics and filters.
-pub const STATES: [State; 8] = [
+pub const STATES: [State; 9] = [
     State::Failed,
     State::Unknown,
     State::Drifted,
     State::Paused,
+    State::Held,
     State::Waiting,
     State::Deploying,
     State::Pending,
@@ -103,6 +106,7 @@ impl State {
             State::Unknown => "unknown",
             State::Drifted => "drifted",
             State::Paused => "paused",
+            State::Held => "held",
             State::Waiting => "waiting",
             State::Deploying => "deploying",
             State::Pending => "pending",
@@ -117,6 +121,7 @@ impl State {
             State::Unknown => "?",
             State::Drifted => "≠",
             State::Paused => "‖",
+            State::Held => "↩",
             State::Waiting => "⧗",
             State::Deploying => "▶",
             State::Pending => "…",
@@ -173,6 +178,7 @@ impl ServiceStatus {
             (_, Cause::InSync) if !plan.holds.is_empty() || self.broken => State::Pending,
             (Rollout::InProgress { .. }, Cause::InSync) => State::Deploying,
             (Rollout::Unhealthy { .. }, Cause::InSync) => State::Failed,
+            (Rollout::Completed, Cause::InSync) if plan.rolled_back.is_some() => State::Held,
             (Rollout::Completed, Cause::InSync) => State::Live,
         }
     }
@@ -195,6 +201,10 @@ impl ServiceStatus {
             State::Waiting => match self.tasks.as_ref().map(|tasks| &tasks.rollout) {
                 Some(Rollout::Waiting { pause }) => pause.to_string(),
                 _ => "waits for approval".into(),
+            },
+            State::Held => match plan.and_then(|plan| plan.rolled_back.as_ref()) {
+                Some(rolled) => format!("{rolled}; held until a newer commit changes it (driftless retry ends it)"),
+                None => "held".into(),
             },
             State::Paused => {
                 let differences = plan.map_or(0, |plan| plan.changes.len().max(plan.steps.len()));

@@ -1,16 +1,22 @@
 //! Reads and plans until a plan lacks nothing. The same for the daemon and for the commands.
 
+use super::past::Past;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
-use crate::core::desired::Desired;
+use crate::core::desired::{Declared, Desired};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
-use crate::core::observed::{Facts, Observed, Snapshot};
+use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
 use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
+use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, rollout, rollout_with};
 use crate::core::shape::Shapes;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// How the text of a panic begins.
+pub const PANICKED: &str = "planning panicked";
 
 /// How often a plan may ask for more. The longest chain is service, running revision, family, its revisions.
 const ROUNDS_MAX: usize = 12;
@@ -31,6 +37,8 @@ pub struct Task<'t> {
     pub priority: Priority,
     /// What is planned of each: [`crate::kind::KINDS`] to bring it up, [`crate::kind::removal::REMOVAL`] to take it away.
     pub kinds: &'static [KindSpec],
+    /// What earlier commits say, for services that were rolled back; without it they are not planned.
+    pub past: Option<&'t Arc<Past>>,
 }
 
 /// What came of planning one service.
@@ -43,13 +51,20 @@ pub async fn plan_services(
     task: &Task<'_>,
     snapshot: &mut Snapshot,
 ) -> BTreeMap<ServiceName, Result> {
-    let mut open = task.services.clone();
-    let mut plans = BTreeMap::new();
+    let (rolled, mut plans) = rolled_back(observer, task, snapshot).await;
+    let mut open: BTreeSet<ServiceName> =
+        task.services.iter().filter(|name| !plans.contains_key(*name)).cloned().collect();
+    let mut desired = task.desired.clone();
+    for (name, (_, older)) in &rolled {
+        desired.services.insert(name.clone(), older.clone());
+    }
     for _ in 0..ROUNDS_MAX {
         let mut wanted = BTreeSet::new();
         for name in open.clone() {
-            match plan_one(shapes, task, snapshot, &name) {
-                Ok(Outcome::Plan(plan)) => {
+            let rolled = rolled.get(&name).map(|(rolled, _)| rolled);
+            match plan_one(shapes, task, &desired, rolled, snapshot, &name) {
+                Ok(Outcome::Plan(mut plan)) => {
+                    plan.rolled_back = rolled.cloned();
                     plans.insert(name.clone(), Ok(*plan));
                 }
                 Ok(Outcome::Wanted(more)) => {
@@ -72,6 +87,49 @@ pub async fn plan_services(
     plans
 }
 
+/// Services that were rolled back, each with what its earlier commit declares; and the errors of those whose commit cannot
+/// be read: they are neither moved forward nor called fine.
+async fn rolled_back(
+    observer: &Observer,
+    task: &Task<'_>,
+    snapshot: &mut Snapshot,
+) -> (BTreeMap<ServiceName, (RolledBack, Arc<Declared>)>, BTreeMap<ServiceName, Result>) {
+    let (mut rolled, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    let id = |name: &ServiceName| ResourceId::new(Kind::Service, name.as_str());
+    let with_tasks = task.services.iter().filter(|name| !name.is_shared()).map(id);
+    let wanted: BTreeSet<ResourceId> = with_tasks.filter(|id| snapshot.get(id).is_none()).collect();
+    observer.observe(&wanted, task.priority, snapshot).await;
+    for name in &task.services {
+        let Some(declared) = task.desired.services.get(name) else { continue };
+        let Some(live) = snapshot.live(&id(name)) else { continue };
+        let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
+        match older(task.past, &found, name).await {
+            Ok(mut older) => {
+                // When something may begin is a rule of today, whatever the commit says that is gone back to.
+                if older.sync.windows != declared.sync.windows {
+                    Arc::make_mut(&mut older).sync.windows.clone_from(&declared.sync.windows);
+                }
+                rolled.insert(name.clone(), (found, older));
+            }
+            Err(why) => {
+                failed.insert(name.clone(), Err(format!("{found}, and that cannot be read: {why}")));
+            }
+        }
+    }
+    (rolled, failed)
+}
+
+async fn older(
+    past: Option<&Arc<Past>>,
+    rolled: &RolledBack,
+    name: &ServiceName,
+) -> std::result::Result<Arc<Declared>, String> {
+    let past = past.ok_or_else(|| "name the repository with --repo, so that the commit can be read".to_owned())?;
+    let desired = past.desired(&rolled.to).await?;
+    let declared = desired.services.get(name).cloned();
+    declared.ok_or_else(|| format!("commit {} does not declare {name}, or with errors", rolled.to.short()))
+}
+
 enum Outcome {
     Plan(Box<ServicePlan>),
     Wanted(BTreeSet<ResourceId>),
@@ -82,12 +140,14 @@ enum Outcome {
 fn plan_one(
     shapes: &Shapes,
     task: &Task<'_>,
+    desired: &Desired,
+    rolled: Option<&RolledBack>,
     snapshot: &Snapshot,
     name: &ServiceName,
 ) -> std::result::Result<Outcome, String> {
     let inputs = Inputs {
-        desired: task.desired,
-        revision: task.revision,
+        desired,
+        revision: rolled.map(|rolled| &rolled.to).or(task.revision),
         snapshot,
         shapes,
         policy: task.policy,
@@ -101,7 +161,7 @@ fn plan_one(
         Ok(Planned::Plan(mut plan)) => {
             Ok(plan.services.pop().map_or(Outcome::Gone, |plan| Outcome::Plan(Box::new(plan))))
         }
-        Err(panic) => Err(format!("planning panicked: {}", panic_text(&*panic))),
+        Err(panic) => Err(format!("{PANICKED}: {}", panic_text(&*panic))),
     }
 }
 
@@ -157,6 +217,15 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         }
     }
     Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+}
+
+/// The images of the revision that the service runs.
+pub fn images(snapshot: &Snapshot, facts: Option<&ServiceFacts>) -> Vec<String> {
+    let arn = facts.and_then(|facts| facts.task_definition.as_ref());
+    let live = arn.and_then(|arn| snapshot.live(&ResourceId::new(Kind::TaskDefinitionRevision, arn.as_str())));
+    let containers = live.and_then(|live| live.document.get("containerDefinitions")?.as_array());
+    let image = |container: &serde_json::Value| container.get("image").and_then(|i| i.as_str()).map(str::to_owned);
+    containers.into_iter().flatten().filter_map(image).collect()
 }
 
 /// The target groups in which a service's tasks may be, by ARN.

@@ -1,5 +1,6 @@
 //! What a source hands to the dispatcher.
 
+use super::past::Past;
 use crate::core::desired::Desired;
 use crate::core::id::{ServiceId, SourceName};
 use crate::core::source::Commit;
@@ -17,6 +18,8 @@ pub struct Environment {
     pub desired: Arc<Desired>,
     /// How often AWS is compared although git has not changed.
     pub drift_interval: Duration,
+    /// What earlier commits say.
+    pub past: Arc<Past>,
 }
 
 /// A new commit was read.

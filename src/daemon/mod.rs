@@ -15,9 +15,10 @@ mod environment;
 pub mod execute;
 mod intents;
 mod pass;
+pub mod past;
 mod queue;
 pub mod recorder;
-mod source;
+pub mod source;
 
 use crate::aws::call::{Calls, Observer};
 use crate::aws::clients::{Clients, Connection};

@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{Task, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, images, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::intents::Intents;
@@ -170,15 +170,6 @@ async fn note_failures(
     }
 }
 
-/// The images of the revision that the service runs.
-fn images(snapshot: &Snapshot, facts: Option<&ServiceFacts>) -> Vec<String> {
-    let arn = facts.and_then(|facts| facts.task_definition.as_ref());
-    let live = arn.and_then(|arn| snapshot.live(&ResourceId::new(Kind::TaskDefinitionRevision, arn.as_str())));
-    let containers = live.and_then(|live| live.document.get("containerDefinitions")?.as_array());
-    let image = |container: &serde_json::Value| container.get("image").and_then(|i| i.as_str()).map(str::to_owned);
-    containers.into_iter().flatten().filter_map(image).collect()
-}
-
 impl Pass {
     async fn plan(
         &self,
@@ -202,6 +193,7 @@ impl Pass {
             policy: Policy::default(),
             priority: Priority::Drift,
             kinds: crate::kind::KINDS,
+            past: Some(&self.environment.past),
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
@@ -209,7 +201,7 @@ impl Pass {
 
     /// The revision that a service is to run.
     fn wanted_of(&self, name: &ServiceName, plan: Option<&ServicePlan>) -> Option<Arn> {
-        let planned = plan.and_then(|plan| plan.task_definition.clone());
+        let planned = plan.and_then(|plan| plan.due().cloned());
         planned.or_else(|| self.memory.get(name)?.rolling.clone())
     }
 
@@ -230,7 +222,9 @@ impl Pass {
         let plan = match plan {
             Ok(plan) => Arc::new(plan),
             Err(why) => {
-                self.recorder.metrics().panicked();
+                if why.starts_with(PANICKED) {
+                    self.recorder.metrics().panicked();
+                }
                 return self.end(
                     name,
                     Outcome::Failed,
@@ -249,15 +243,7 @@ impl Pass {
         // What services share has no tasks: it is done when it is as git says.
         let nothing = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
-        let tasks = shown.map(|(facts, rollout)| Tasks {
-            desired: facts.desired,
-            running: facts.running,
-            pending: facts.pending,
-            task_definition: facts.task_definition,
-            images,
-            rollout,
-            events: facts.events,
-        });
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images));
         let commit = self.environment.commit.clone();
         self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
@@ -300,6 +286,8 @@ impl Pass {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
                 memory.applied = Some(plan.digest.clone());
+                // It is tried again: what becomes of it is judged anew.
+                memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
                 (Outcome::Changed, Next::After(AFTER_WRITE))
             }
@@ -384,6 +372,7 @@ mod tests {
             digest: String::new(),
             task_definition: None,
             paused: None,
+            rolled_back: None,
         }
     }
 

@@ -2,6 +2,7 @@
 //! before stays in force while git is away or its files are broken.
 
 use super::environment::{Environment, Request};
+use super::past::Past;
 use super::recorder::Recorder;
 use crate::core::desired::{self, Context, Desired, Reading};
 use crate::core::event::What;
@@ -51,6 +52,7 @@ struct Look {
     rewound: bool,
     /// `None` when the commit is the one that was read last, and has the same tag.
     reading: Option<Reading>,
+    mirror: PathBuf,
 }
 
 impl Follower {
@@ -118,13 +120,13 @@ impl Follower {
         };
         self.recorder.record(&self.name, What::Fetched { commit: look.commit.clone(), rewound: look.rewound });
         if let Some(reading) = look.reading {
-            self.take(look.commit, reading).await;
+            self.take(look.commit, reading, look.mirror).await;
         }
         Ok(())
     }
 
     /// A new commit was read: says what is wrong with it, and what is to be looked at because of it.
-    async fn take(&mut self, commit: Commit, reading: Reading) {
+    async fn take(&mut self, commit: Commit, reading: Reading, mirror: PathBuf) {
         let ids = |desired: &Desired| -> BTreeSet<ServiceId> {
             desired.services.keys().map(|name| desired.service_id(name)).collect()
         };
@@ -154,6 +156,7 @@ impl Follower {
                 commit: commit.clone(),
                 desired,
                 drift_interval: self.drift_interval,
+                past: Arc::new(Past::new(mirror, self.source.path.clone(), self.env.clone())),
             });
             // The dispatcher is gone only when everything stops.
             let _ = self.requests.send(Request { environment, gone, services: now.clone() }).await;
@@ -173,7 +176,7 @@ fn look(
     let commit = git::commit_info(&tip.mirror, &tip.revision, tip.branch.as_deref())?;
     // The whole of it, not the revision alone: documents may say `git.tag`, and a tag may come after its commit.
     if seen.is_some_and(|seen| seen.commit == commit) {
-        return Ok(Look { commit, rewound: false, reading: None });
+        return Ok(Look { commit, rewound: false, reading: None, mirror: tip.mirror });
     }
     let rewound = match seen {
         None => false,
@@ -186,7 +189,7 @@ fn look(
     let shapes = crate::aws::tables::shapes();
     let context = Context { root: &source.path, commit: Some(&commit), shapes: &shapes, env };
     let reading = desired::read(&files, &context, seen.map(|seen| &seen.reading));
-    Ok(Look { commit, rewound, reading: Some(reading) })
+    Ok(Look { commit, rewound, reading: Some(reading), mirror: tip.mirror })
 }
 
 /// What is followed, in git's terms.

@@ -111,6 +111,22 @@ pub fn relation(mirror: &Path, old: &Revision, new: &Revision) -> Result<Relatio
     }
 }
 
+/// A commit of the mirror and what came before it on its branch, the newest first.
+///
+/// # Errors
+/// [`Error::Mirror`] when the mirror does not have the commit or cannot be read.
+pub fn first_parents(mirror: &Path, from: &Revision, most: usize) -> Result<Vec<Revision>, Error> {
+    let repository = open(mirror)?;
+    let mut next = Some(find(&repository, mirror, from)?);
+    let mut all = Vec::new();
+    while let Some(commit) = next.take().filter(|_| all.len() < most) {
+        all.push(Revision::new(commit.id().to_string()));
+        // A shallow or damaged history ends here.
+        next = commit.parent(0).ok();
+    }
+    Ok(all)
+}
+
 /// Opens a mirror for reading.
 pub(super) fn open(mirror: &Path) -> Result<Repository, Error> {
     process::prepare();

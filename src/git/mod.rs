@@ -40,7 +40,7 @@ pub use commit::CommitFiles;
 pub use error::Error;
 pub use folder::Folder;
 pub use info::commit_info;
-pub use mirror::{Relation, Tip, fetch, mirror_path, relation};
+pub use mirror::{Relation, Tip, fetch, first_parents, mirror_path, relation};
 
 use crate::core::id::{RepoPath, Revision};
 use std::fmt;

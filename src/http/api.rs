@@ -79,6 +79,7 @@ fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value 
         "commit": service.commit,
         "broken": service.broken,
         "left": service.left,
+        "rolledBack": service.plan.as_ref().and_then(|plan| plan.rolled_back.clone()),
         "paused": service.plan.as_ref().and_then(|plan| plan.paused.clone()),
         "held": service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()),
         "tasks": tasks.map(|tasks| json!({

@@ -1,7 +1,7 @@
 //! `driftless demo`: the six things to try, each to its end, as page, API and metrics tell it; and that it stays on this
 //! machine and leaves nothing behind.
 
-use crate::support::{Page, Status, http};
+use crate::support::{Output, Page, Status, driftless_with, http};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -44,6 +44,20 @@ impl Demo {
         let log = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         let address = address.unwrap_or_else(|| panic!("no address, but {line:?}: {}", log()));
         Self { child, address, folder }
+    }
+
+    /// Runs a command on the demo's repository and account, as its text on stderr says.
+    fn driftless(&self, arguments: &[&str]) -> Output {
+        let log = self.log();
+        let after = |text: &str| log.split(text).nth(1).and_then(|rest| rest.split([' ', ',', '\n']).next()).unwrap();
+        let env = [
+            ("AWS_ENDPOINT_URL", after("--endpoint-url ")),
+            ("AWS_ACCESS_KEY_ID", "demo"),
+            ("AWS_SECRET_ACCESS_KEY", "demo"),
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let place = ["--repo", after("Or commit to "), "--path", "environments/prod"];
+        driftless_with(&env, &[arguments, &place].concat())
     }
 
     /// Does a step; gives its sentence.
@@ -146,7 +160,9 @@ fn the_six_things_to_try_come_to_their_ends() {
     assert!(reason.starts_with("waits for approval at post test traffic shift; it is rolled back at 20"), "{reason}");
     demo.pass(3);
     demo.assert_shown("prod-app", "waiting", "waits for approval");
-    assert!(demo.step(5).starts_with("approved"));
+    let approved = demo.driftless(&["approve", "prod-app"]).assert_status(0);
+    assert!(approved.stdout.starts_with("Approved: prod-app"), "{}", approved.stdout);
+    demo.driftless(&["approve", "prod-app"]).assert_status(1);
     demo.wait_until("prod-app 2.1.0 is live", |status| is(status, "prod-app", "live", ":2.1.0"));
     assert_eq!(demo.updates("prod-app"), 1);
     demo.assert_shown("prod-app", "live", "convergence-prod-app:2.1.0");

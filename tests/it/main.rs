@@ -1,4 +1,5 @@
 //! ONE integration binary.
+mod acts;
 mod bad_input;
 mod calls;
 mod cases;

@@ -144,8 +144,6 @@ async fn aws_rates_are_kept_and_the_pacing_stays_below_them() {
 #[test]
 fn the_daemon_needs_no_more_than_the_policy_of_deploy_allows() {
     let repository = small::repository(&["web"]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _inside = runtime.enter();
     let account = simulated::account("123456789012", 60.0);
     account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
     let policy = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/iam-policy.json")).unwrap();
@@ -188,8 +186,6 @@ fn each_failing_rollout_is_told_and_not_repeated() {
         repository.edit(&small::file(name), "environment: [{ name: A, value: b }]", check);
     }
     repository.commit("With a circuit breaker");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _inside = runtime.enter();
     let account = simulated::account("123456789012", 100.0);
     account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
     let daemon = Simulated::start(account, &repository);

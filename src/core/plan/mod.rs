@@ -18,6 +18,7 @@ use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
 use super::observed::{Live, Snapshot};
 use super::pause::Pause;
+use super::rollback::RolledBack;
 use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
 use jiff::Timestamp;
@@ -67,6 +68,8 @@ pub struct ServicePlan {
     pub task_definition: Option<Arn>,
     /// The pause that somebody made, while it lasts.
     pub paused: Option<Pause>,
+    /// The rollback that is in force: it was planned from that earlier commit.
+    pub rolled_back: Option<RolledBack>,
 }
 
 impl ServicePlan {
@@ -91,15 +94,25 @@ impl ServicePlan {
         Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
-    /// The digest as tags hold it: enough to tell declarations apart.
     fn short_digest(&self) -> String {
-        self.digest.chars().take(16).collect()
+        short_digest(&self.digest)
+    }
+
+    /// The revision that the service is to run by now. What is on hold was not asked for: that something else runs is no
+    /// failure.
+    pub fn due(&self) -> Option<&Arn> {
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty())
     }
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
         self.changes.iter().map(|(_, effect)| *effect).max().unwrap_or(Effect::NoRestart)
     }
+}
+
+/// A digest as tags hold it: enough to tell declarations apart.
+pub fn short_digest(digest: &str) -> String {
+    digest.chars().take(16).collect()
 }
 
 /// One action with everything that is known about it.

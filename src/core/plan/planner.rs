@@ -156,6 +156,7 @@ impl<'p> Planner<'p> {
             digest: declared.digest.clone(),
             task_definition: None,
             paused: None,
+            rolled_back: None,
         };
         Self {
             inputs,
@@ -503,6 +504,9 @@ impl<'p> Planner<'p> {
 
     /// Why ECS could not bring up what git says, if it could not: remembered, or written as a tag.
     pub fn failed_before(&self) -> Option<String> {
+        if self.is_retried() {
+            return None;
+        }
         if let Some((digest, reason)) = &self.memory.failed
             && *digest == self.plan.digest
         {
@@ -512,6 +516,13 @@ impl<'p> Planner<'p> {
         // Who asks for it now may try again.
         let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
         same.then(|| FAILED_UNTOLD.to_owned())
+    }
+
+    /// Whether somebody asked that what ECS could not bring up is tried once more.
+    pub fn is_retried(&self) -> bool {
+        let live = self.inputs.snapshot.live(&self.service_resource());
+        let tag = live.and_then(|live| live.tags.get(FAILED_TAG)?.strip_prefix("retry "));
+        tag == Some(&*self.plan.short_digest())
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.

@@ -178,7 +178,20 @@ impl ServicePlan {
 
     /// One service of `--output json`, and `/api/v1/services/CLUSTER/NAME/diff`.
     pub fn to_json(&self) -> Value {
-        let Self { id, file, cause, changes, steps, holds, notes, same, digest: _, task_definition, paused } = self;
+        let Self {
+            id,
+            file,
+            cause,
+            changes,
+            steps,
+            holds,
+            notes,
+            same,
+            digest: _,
+            task_definition,
+            paused,
+            rolled_back,
+        } = self;
         json!({
             "cluster": id.cluster,
             "service": id.service,
@@ -198,6 +211,7 @@ impl ServicePlan {
             "notes": notes.iter().map(|note| described(json!(note), note)).collect::<Vec<_>>(),
             "unchanged": same,
             "paused": paused,
+            "rolledBack": rolled_back,
         })
     }
 }

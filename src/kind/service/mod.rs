@@ -252,6 +252,9 @@ fn failed_before(
 ) -> Option<Option<String>> {
     let remembered = planner.failed_before();
     let (Output::Known(arn), true) = (output, moves && !planner.inputs.policy.asked) else { return Some(remembered) };
+    if planner.is_retried() {
+        return Some(None);
+    }
     let told = remembered.as_ref().is_some_and(|reason| reason != FAILED_UNTOLD);
     if told || !planner.applied_already() || facts.is_rolling_out() {
         return Some(remembered);

@@ -53,6 +53,11 @@ pub const ROWS: &[Row] = &[
     row(Service, "/deploymentConfiguration/bakeTimeInMinutes", UPDATE, DEPLOYMENT, next),
     row(Service, "/deploymentConfiguration/deploymentCircuitBreaker/enable", UPDATE, DEPLOYMENT, not),
     row(Service, "/deploymentConfiguration/deploymentCircuitBreaker/rollback", UPDATE, DEPLOYMENT, not),
+    row(Service, "/deploymentConfiguration/lifecycleHooks", UPDATE, DEPLOYMENT, |hooks| {
+        let mut hooks = hooks.clone();
+        hooks[0]["timeoutConfiguration"]["timeoutInMinutes"] = json!(5);
+        hooks
+    }),
     row(Service, "/deploymentConfiguration/maximumPercent", UPDATE, DEPLOYMENT, |_| json!(150)),
     row(Service, "/deploymentConfiguration/minimumHealthyPercent", UPDATE, DEPLOYMENT, |_| json!(50)),
     row(Service, "/deploymentConfiguration/strategy", UPDATE, DEPLOYMENT, |_| json!("ROLLING")),

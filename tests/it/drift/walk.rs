@@ -13,7 +13,7 @@ use std::time::Instant;
 
 #[test]
 fn every_field_of_connections_is_put_back() {
-    every_declared_field("connections", 31, |_| {});
+    every_declared_field("connections", 32, |_| {});
 }
 
 #[test]

@@ -5,8 +5,9 @@ use driftless::aws::transport::Transport;
 use driftless::daemon::{self, Surroundings};
 use driftless::settings::Settings;
 use driftless::sim::ledger::Entry;
-use driftless::sim::{Account, Options};
+use driftless::sim::{Account, Options, serve};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -37,7 +38,52 @@ pub fn transport(account: &Account) -> Transport {
 
 /// An account whose time runs fast.
 pub fn account(number: &str, speed: f64) -> Account {
+    // Its clock is tokio's.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
     Account::new(Options { account: number.to_owned(), speed, ..Options::default() })
+}
+
+/// An account on a port, for commands and the AWS CLI, until it is dropped.
+pub struct Served {
+    /// The variables that lead a command there.
+    pub env: BTreeMap<String, String>,
+    stop: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    /// Serves an account.
+    pub fn start(account: &Account) -> Self {
+        let (account, stop) = (account.clone(), CancellationToken::new());
+        let (told, listening) = mpsc::channel::<SocketAddr>();
+        let stopped = stop.clone();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = serve::bind(0).await.unwrap();
+                told.send(listener.local_addr().unwrap()).unwrap();
+                serve::serve(account, listener, stopped).await;
+            });
+        });
+        let address = listening.recv_timeout(START_LIMIT).expect("the account is served");
+        let env = [
+            ("AWS_ENDPOINT_URL", format!("http://{address}")),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        Self { env: env.map(|(name, value)| (name.to_owned(), value)).into(), stop, server: Some(server) }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
 }
 
 impl Simulated {
