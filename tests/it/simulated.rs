@@ -211,8 +211,6 @@ fn each_failing_rollout_is_told_and_not_repeated() {
 #[test]
 fn nothing_begins_in_a_closed_window() {
     let repository = small::repository(&["web"]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _inside = runtime.enter();
     let account = simulated::account("123456789012", 30.0);
     account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
     let daemon = Simulated::start(account, &repository);

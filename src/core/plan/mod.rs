@@ -11,6 +11,7 @@
 mod check;
 mod planner;
 pub mod text;
+mod window;
 
 use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
