@@ -20,3 +20,4 @@ pub mod source;
 pub mod status;
 pub mod stopped;
 pub mod tag;
+pub mod window;
