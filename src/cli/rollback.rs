@@ -49,6 +49,10 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     ensure!(place.repo.is_some(), "name the repository with --repo: the service goes back to one of its commits");
     let service = OneService::look(&name, &place).await?;
     let id = ServiceName::from(name.as_str());
+    ensure!(
+        !service.awaits_approval().await?,
+        "a rollout of {name} waits for approval: driftless reject {name} rolls it back at once, and holds the commit"
+    );
     let declared = &service.loaded.desired()?.services[&id];
     let commit = service.loaded.commit.as_ref().context("the repository has no commit")?.revision.clone();
     let mirror = service.loaded.mirror.clone().context("the repository has no mirror")?;

@@ -10,6 +10,8 @@ use crate::core::action::Action;
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
 use crate::core::observed::Snapshot;
 use crate::core::retry::Class;
+use crate::core::rollout::Rollout;
+use crate::daemon::engine::rollout_of;
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -47,6 +49,15 @@ impl OneService {
     /// Who runs the command, by the credentials.
     pub async fn who(&self) -> anyhow::Result<String> {
         Ok(self.observer.clients.identity().await?.name)
+    }
+
+    /// Whether its rollout waits for a person.
+    pub async fn awaits_approval(&self) -> anyhow::Result<bool> {
+        let name = ServiceName::from(&*self.id.name);
+        let ids = [self.id.clone(), ResourceId::new(Kind::ServiceDeployments, name.as_str())];
+        let mut snapshot = Snapshot::new(Timestamp::now());
+        self.observer.observe(&ids.into(), Priority::Commit, &mut snapshot).await;
+        Ok(matches!(rollout_of(&snapshot, &name, None), Some(Rollout::Waiting { .. })))
     }
 
     /// Sets tags; others stay.

@@ -20,3 +20,5 @@ pub mod shape;
 pub mod source;
 pub mod status;
 pub mod stopped;
+pub mod tag;
+pub mod window;

@@ -1,6 +1,7 @@
 //! A pause of one service: nothing of it is changed until its time is over. It stands as a tag on the ECS service, so that
 //! it survives the loss of this process and of its disk.
 
+use super::tag;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -8,9 +9,6 @@ use std::fmt;
 
 /// The tag that pauses a service: `UNTIL WHO WHY…`.
 pub const PAUSED_TAG: &str = "driftless:paused";
-
-/// "Maximum value length - 256 Unicode characters" (ECS, `Tag`).
-const VALUE_CHARS_MAX: usize = 256;
 
 /// Who paused a service, until when, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,11 +34,7 @@ impl Pause {
     /// The tag's value. Characters that ECS does not take in tags become blanks.
     pub fn tag_value(&self) -> String {
         let Self { until, by, why } = self;
-        let taken = |c: char| if c.is_alphanumeric() || " _./=+-@:".contains(c) { c } else { ' ' };
-        let by: String = by.chars().map(taken).filter(|c| *c != ' ').collect();
-        let by = if by.is_empty() { "somebody" } else { &by };
-        let whole = format!("{until:.0} {by} {}", why.chars().map(taken).collect::<String>().trim());
-        whole.trim_end().chars().take(VALUE_CHARS_MAX).collect()
+        tag::value(&format!("{until:.0}"), by, why)
     }
 }
 

@@ -2,15 +2,13 @@
 //! service, so that it survives the loss of this process and of its disk, and no loop undoes it.
 
 use super::id::Revision;
+use super::tag;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The tag of a rollback: `COMMIT HELD WHO WHY…`.
 pub const ROLLED_BACK_TAG: &str = "driftless:rolled-back";
-
-/// "Maximum value length - 256 Unicode characters" (ECS, `Tag`).
-const VALUE_CHARS_MAX: usize = 256;
 
 /// Which commit a service follows, instead of which declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,11 +41,7 @@ impl RolledBack {
     /// The tag's value. Characters that ECS does not take in tags become blanks.
     pub fn tag_value(&self) -> String {
         let Self { to, held, by, why } = self;
-        let taken = |c: char| if c.is_alphanumeric() || " _./=+-@:".contains(c) { c } else { ' ' };
-        let by: String = by.chars().map(taken).filter(|c| *c != ' ').collect();
-        let by = if by.is_empty() { "somebody" } else { &by };
-        let whole = format!("{to} {held} {by} {}", why.chars().map(taken).collect::<String>().trim());
-        whole.trim_end().chars().take(VALUE_CHARS_MAX).collect()
+        tag::value(&format!("{to} {held}"), by, why)
     }
 
     /// The value that says that no rollback is in force any more.

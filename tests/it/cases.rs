@@ -4,6 +4,7 @@
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `images` (name -> digest, null for one that is not pushed; those that are left out are there),
 //! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `images` by container), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
 //! `redeployed` for which it was deployed anew (container -> digest). Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
@@ -205,30 +206,33 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
     let (shapes, commit) = (tables::shapes(), commit());
     let mut snapshot = Snapshot::new(now());
     let mut memory: BTreeMap<ServiceName, Memory> = BTreeMap::new();
-    let awaited: Option<Timestamp> = account.get("awaitedSince").and_then(|since| since.as_str()?.parse().ok());
+    let mut awaited: Option<Timestamp> = account.get("awaitedSince").and_then(|since| since.as_str()?.parse().ok());
     let redeployed: Digests =
         account.get("redeployed").map(|digests| serde_json::from_value(digests.clone()).unwrap()).unwrap_or_default();
-    let mut applied = account.get("applied").is_some() || awaited.is_some();
+    let (mut applied, mut begun) = (account.get("applied").is_some(), account.get("begun").is_some());
+    let override_window = account.get("overrideWindow").and_then(Value::as_str);
     for _ in 0..10 {
         let inputs = Inputs {
             desired,
             revision: Some(&commit.revision),
             snapshot: &snapshot,
             shapes: &shapes,
-            policy: Policy { asked: false },
+            policy: Policy { asked: override_window.is_some(), override_window },
             memory: &memory,
             kinds: KINDS,
             now: now(),
         };
         match plan(&inputs, None) {
-            Planned::Plan(plan) if applied => {
-                applied = false;
-                let remembered = |plan: ServicePlan| {
-                    let awaited = awaited.map(|since| (plan.digest.clone(), since));
-                    let applied = awaited.is_none().then_some(plan.digest);
-                    (plan.id.service, Memory { applied, awaited, redeployed: redeployed.clone(), ..Memory::default() })
+            Planned::Plan(plan) if applied || begun || awaited.is_some() => {
+                let remembered = |plan: ServicePlan| Memory {
+                    applied: applied.then(|| plan.digest.clone()),
+                    begun: begun.then(|| plan.digest.clone()),
+                    awaited: awaited.map(|since| (plan.digest, since)),
+                    redeployed: redeployed.clone(),
+                    ..Memory::default()
                 };
-                memory = plan.services.into_iter().map(remembered).collect();
+                memory = plan.services.into_iter().map(|plan| (plan.id.service.clone(), remembered(plan))).collect();
+                (applied, begun, awaited) = (false, false, None);
             }
             Planned::Plan(plan) => return Some(plan),
             Planned::Wanted(wanted) => {

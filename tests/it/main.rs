@@ -24,6 +24,7 @@ mod reading;
 mod replace;
 mod reuse;
 mod rollout;
+mod rollouts;
 mod simulated;
 mod support;
 mod tables;

@@ -25,6 +25,7 @@ use super::id::{Kind, RepoPath, ResourceId, ServiceId, ServiceName};
 use super::problem::{self, Problem};
 use super::shape::Shapes;
 use super::source::{Commit, EntryKind, Files};
+use super::window::Window;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,6 +170,8 @@ pub struct Sync {
     pub strict: bool,
     /// Whether what left git may be deleted, when somebody confirms it.
     pub prune: bool,
+    /// When something may begin; always where there are none.
+    pub windows: Vec<Window>,
     /// Paths that are not compared, as `service.deploymentConfiguration.alarms`.
     pub ignore: Vec<String>,
 }
@@ -244,6 +247,7 @@ impl Default for Sync {
             min_interval,
             strict: false,
             prune: false,
+            windows: Vec::new(),
             ignore: Vec::new(),
         }
     }

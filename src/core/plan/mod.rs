@@ -12,6 +12,7 @@ mod check;
 mod note;
 mod planner;
 pub mod text;
+mod window;
 
 use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
@@ -99,6 +100,12 @@ impl ServicePlan {
 
     fn short_digest(&self) -> String {
         short_digest(&self.digest)
+    }
+
+    /// The revision that the service is to run by now. What is on hold was not asked for: that something else runs is no
+    /// failure.
+    pub fn due(&self) -> Option<&Arn> {
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty())
     }
 
     /// The strongest effect of all changes.
@@ -299,6 +306,13 @@ pub enum Hold {
         /// When drift may be corrected again.
         until: Timestamp,
     },
+    /// `sync.windows` lets nothing begin now.
+    WindowClosed {
+        /// The window that denies it, or those that do not allow it now.
+        window: String,
+        /// When something may begin again; nothing where that is not within a year.
+        until: Option<Timestamp>,
+    },
 }
 
 impl Hold {
@@ -384,15 +398,25 @@ impl fmt::Display for Hold {
             Hold::TooSoon { until } => {
                 write!(f, "drift was corrected moments ago; again after {until} (sync.minInterval)")
             }
+            Hold::WindowClosed { window, until } => {
+                write!(f, "deploy window closed ({window}); ")?;
+                match until {
+                    Some(until) => write!(f, "opens {until:.0}")?,
+                    None => f.write_str("it does not open within a year")?,
+                }
+                f.write_str("; driftless apply --override-window \"reason\" goes past it")
+            }
         }
     }
 }
 
 /// What the planner may do, beside what the documents say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct Policy<'p> {
     /// Whether somebody asked for this now: manual mode, reported drift and minInterval do not hold it.
     pub asked: bool,
+    /// Why somebody goes past a closed deploy window.
+    pub override_window: Option<&'p str>,
 }
 
 /// What is remembered of a service between two plans. Disposable: without it a plan is careful, not wrong.
@@ -412,6 +436,8 @@ pub struct Memory {
     pub redeployed: Digests,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
+    /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
+    pub begun: Option<String>,
 }
 
 impl Memory {
@@ -457,7 +483,7 @@ pub struct Inputs<'i> {
     /// The shapes of AWS's inputs.
     pub shapes: &'i Shapes,
     /// What may be done.
-    pub policy: Policy,
+    pub policy: Policy<'i>,
     /// What is remembered, by service.
     pub memory: &'i BTreeMap<ServiceName, Memory>,
     /// The kinds, in their order.
@@ -525,7 +551,7 @@ fn is_live(inputs: &Inputs<'_>, name: &ServiceName) -> (bool, BTreeSet<ResourceI
 fn policy_holds(
     plan: &ServicePlan,
     declared: &Declared,
-    policy: Policy,
+    policy: Policy<'_>,
     memory: &Memory,
     now: Timestamp,
 ) -> Option<Hold> {

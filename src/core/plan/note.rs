@@ -101,6 +101,18 @@ pub enum Note {
         /// What happens now.
         phase: &'static str,
     },
+    /// `sync.windows` lets nothing begin now, and somebody goes past that.
+    WindowOverridden {
+        /// The window.
+        window: String,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// `sync.windows` lets nothing begin now; what an earlier plan began goes on.
+    WindowClosedBehind {
+        /// The window.
+        window: String,
+    },
 }
 
 /// What is done about a tag that points to another image.
@@ -161,6 +173,12 @@ impl fmt::Display for Note {
             ),
             Note::Replacing { id, fields, phase } => {
                 write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
+            }
+            Note::WindowOverridden { window, reason } => {
+                write!(f, "deploy window closed ({window}), and gone past: {reason:?}")
+            }
+            Note::WindowClosedBehind { window } => {
+                write!(f, "deploy window closed ({window}); what had begun may finish")
             }
         }
     }

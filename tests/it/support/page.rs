@@ -4,7 +4,7 @@ use super::{Status, http};
 use std::time::{Duration, Instant};
 
 /// How long something may take to become true.
-const WAIT_LIMIT: Duration = Duration::from_secs(90);
+const WAIT_LIMIT: Duration = Duration::from_secs(150);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
