@@ -147,7 +147,7 @@ fn main() {
         revision: None,
         snapshot: &snapshot,
         shapes: &shapes,
-        policy: Policy { asked: false },
+        policy: Policy::default(),
         memory: &memory,
         kinds: KINDS,
         now: Timestamp::UNIX_EPOCH,

@@ -15,6 +15,7 @@ use crate::core::rollout::Rollout;
 use crate::daemon::engine::{look_at_rollouts, rollout_of};
 use crate::daemon::execute::{Stop, Writes, execute};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -44,6 +45,9 @@ pub struct Options {
     /// With --prune: that more services than a tenth left git with this commit (its whole id) is meant
     #[arg(long, value_name = "COMMIT", requires = "prune")]
     acknowledge: Option<String>,
+    /// Go past closed deploy windows (sync.windows), and say why
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
+    override_window: Option<String>,
 }
 
 fn limit(text: &str) -> Result<Duration, String> {
@@ -64,6 +68,7 @@ enum Progress {
 struct Apply {
     loaded: Loaded,
     observer: Observer,
+    override_window: Option<String>,
     writes: Mutex<Writes>,
     wait: bool,
     memory: BTreeMap<ServiceName, Memory>,
@@ -75,19 +80,20 @@ struct Apply {
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let loaded = load(&options.place).await?;
     loaded.print_problems();
+    let policy = Policy { asked: true, override_window: options.override_window.as_deref() };
     if let Some(name) = &options.prune {
-        return super::prune::run(&loaded, name, options.acknowledge.as_deref()).await;
+        return super::prune::run(&loaded, name, options.acknowledge.as_deref(), policy).await;
     }
     let scope = loaded.desired()?.environment.scope.clone();
     let observer = connect(&scope).await?;
     let services = loaded.services(&options.place.services)?;
-    let (first, _) =
-        plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: true }).await?;
+    let (first, _) = plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), policy).await?;
     print!("{}", first.to_text(Header { scope: &scope, commit: loaded.commit.as_ref() }));
     let broken = loaded.has_errors();
     let mut apply = Apply {
         loaded,
         observer,
+        override_window: options.override_window.clone(),
         writes: Mutex::default(),
         wait: !options.no_wait,
         memory: services.iter().map(|name| (name.clone(), Memory::default())).collect(),
@@ -127,8 +133,8 @@ impl Apply {
         if open.is_empty() {
             return Ok(());
         }
-        let (planned, mut snapshot) =
-            plan(&self.loaded, &self.observer, &open, &self.memory, Policy { asked: true }).await?;
+        let policy = Policy { asked: true, override_window: self.override_window.as_deref() };
+        let (planned, mut snapshot) = plan(&self.loaded, &self.observer, &open, &self.memory, policy).await?;
         let wanted = planned.services.iter().map(|plan| {
             let rolling = self.memory.get(&plan.id.service).and_then(|memory| memory.rolling.clone());
             (plan.id.service.clone(), rolling.or_else(|| plan.task_definition.clone()))
@@ -203,6 +209,9 @@ impl Apply {
         })
         .await;
         let memory = self.memory.entry(name.clone()).or_default();
+        if !lines.is_empty() {
+            memory.begun = Some(plan.digest.clone());
+        }
         for (line, arn, operation) in lines {
             if operation == "RegisterTaskDefinition" {
                 memory.rolling = arn;

@@ -35,8 +35,7 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     loaded.print_problems();
     let scope = loaded.desired()?.environment.scope.clone();
     let observer = connect(&scope).await?;
-    let (plan, _) =
-        plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy { asked: false }).await?;
+    let (plan, _) = plan(&loaded, &observer, &options.place.services, &BTreeMap::new(), Policy::default()).await?;
     let header = Header { scope: &scope, commit: loaded.commit.as_ref() };
     match options.output {
         Output::Human => print!("{}", plan.to_text(header)),
@@ -65,7 +64,7 @@ pub async fn plan(
     observer: &Observer,
     services: &[String],
     memory: &BTreeMap<crate::core::id::ServiceName, Memory>,
-    policy: Policy,
+    policy: Policy<'_>,
 ) -> anyhow::Result<(Plan, Snapshot)> {
     let desired = loaded.desired()?;
     let revision = loaded.commit.as_ref().map(|commit| &commit.revision);

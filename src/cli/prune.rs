@@ -32,7 +32,7 @@ const TENTH: usize = 10;
 /// How often a step that may succeed on another try is tried: a Cloud Map service has instances until its tasks stopped.
 const ATTEMPTS_MAX: u32 = 12;
 
-pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>) -> anyhow::Result<Exit> {
+pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>, policy: Policy<'_>) -> anyhow::Result<Exit> {
     let desired = loaded.desired()?;
     ensure!(!loaded.has_errors(), "nothing is deleted while files have errors: what is absent may only be unreadable");
     let declared = desired.services.keys().filter(|name| !name.is_shared()).count();
@@ -56,7 +56,7 @@ pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>) -> any
             commit.revision
         );
     }
-    let plan = removal(&observer, desired, &name, loaded, &commit.revision).await?;
+    let plan = removal(&observer, desired, &name, loaded, &commit.revision, policy).await?;
     let shown =
         Plan { revision: Some(commit.revision.clone()), read_at: Timestamp::now(), services: vec![plan.clone()] };
     print!("{}", shown.to_text(Header { scope: &scope, commit: Some(commit) }));
@@ -96,15 +96,19 @@ async fn removal(
     name: &ServiceName,
     loaded: &Loaded,
     commit: &Revision,
+    policy: Policy<'_>,
 ) -> anyhow::Result<ServicePlan> {
     let mut with_gone = Desired::clone(desired);
-    with_gone.services.insert(name.clone(), Arc::new(Declared::gone(name.clone())));
+    let mut gone = Declared::gone(name.clone());
+    // Its own windows left git with it; those of the environment are still the team's.
+    gone.sync.windows.clone_from(&desired.environment.windows);
+    with_gone.services.insert(name.clone(), Arc::new(gone));
     let task = Task {
         desired: &with_gone,
         revision: Some(commit),
         services: BTreeSet::from([name.clone()]),
         memory: BTreeMap::new(),
-        policy: Policy { asked: true },
+        policy,
         priority: Priority::Commit,
         kinds: REMOVAL,
         past: None,

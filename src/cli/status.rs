@@ -51,14 +51,14 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let policy = Policy::default();
     let (planned, mut snapshot) = plan(&loaded, &observer, &place.services, &BTreeMap::new(), policy).await?;
     let wanted: BTreeMap<ServiceName, Option<Arn>> =
-        planned.services.iter().map(|plan| (plan.id.service.clone(), plan.task_definition.clone())).collect();
+        planned.services.iter().map(|plan| (plan.id.service.clone(), plan.due().cloned())).collect();
     look_at_rollouts(&observer, &wanted, Priority::Commit, &mut snapshot).await;
     let now = Timestamp::now();
     let mut status = Status::default();
     for plan in planned.services {
         let name = plan.id.service.clone();
         let facts = snapshot.service(&name).cloned();
-        let rollout = rollout_of(&snapshot, &name, plan.task_definition.as_ref());
+        let rollout = rollout_of(&snapshot, &name, plan.due());
         let shared = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.clone().zip(rollout).or_else(|| name.is_shared().then(shared));
         let images = images(&snapshot, facts.as_ref());

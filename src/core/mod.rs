@@ -21,3 +21,4 @@ pub mod source;
 pub mod status;
 pub mod stopped;
 pub mod tag;
+pub mod window;

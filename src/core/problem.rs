@@ -106,6 +106,8 @@ codes! {
     ATTRIBUTE = "E0311", "a target group's attribute is outside its range";
     /// `rollout.approval` asks for what ECS cannot do.
     APPROVAL = "E0312", "an approval that ECS cannot wait for";
+    /// `sync.windows` has a text that is no time of the week, or a time zone that does not exist.
+    WINDOW = "E0313", "a deploy window that is no time of the week, or in no time zone";
     /// Parsed and validated, but this version does not act on it.
     NOT_ACTED_ON = "W0401", "declared and valid, but not acted on yet";
     /// A plain value whose name says that it is a secret.

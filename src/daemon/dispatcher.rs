@@ -165,10 +165,14 @@ impl Dispatcher {
                 known.failures = 0;
                 wait
             }
-            pass::Next::Interval => {
+            pass::Next::Interval | pass::Next::At(_) => {
                 known.failures = 0;
                 let interval = self.environments.get(&known.source).map(|e| e.drift_interval).unwrap_or(TURN);
-                jittered(interval, seed)
+                let wait = jittered(interval, seed);
+                match next {
+                    pass::Next::At(at) => wait.min(until(at)),
+                    _ => wait,
+                }
             }
             pass::Next::Retry { why, class } => {
                 known.failures = known.failures.saturating_add(1);
@@ -186,5 +190,25 @@ impl Dispatcher {
         // A commit that came while the pass ran is looked at now.
         let newer = self.environments.get(&known.source).is_some_and(|e| e.commit.revision != commit);
         self.queue.request(service, Instant::now() + if newer { Duration::ZERO } else { wait });
+    }
+}
+
+/// How long it is until then; no less than a turn of the loop.
+fn until(at: jiff::Timestamp) -> Duration {
+    let left = at.duration_since(jiff::Timestamp::now());
+    Duration::try_from(left).unwrap_or_default().max(TURN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_has_come_is_a_turn_away() {
+        let now = jiff::Timestamp::now();
+        assert_eq!(until(now - jiff::SignedDuration::from_hours(1)), TURN);
+        assert_eq!(until(jiff::Timestamp::MIN), TURN);
+        let hour = until(now + jiff::SignedDuration::from_hours(1));
+        assert!(hour <= Duration::from_secs(3600) && hour > Duration::from_secs(3590), "{hour:?}");
     }
 }

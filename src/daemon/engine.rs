@@ -32,7 +32,7 @@ pub struct Task<'t> {
     /// What is remembered of them.
     pub memory: BTreeMap<ServiceName, Memory>,
     /// What may be done.
-    pub policy: Policy,
+    pub policy: Policy<'t>,
     /// How urgent the reading is.
     pub priority: Priority,
     /// What is planned of each: [`crate::kind::KINDS`] to bring it up, [`crate::kind::removal::REMOVAL`] to take it away.
@@ -104,7 +104,11 @@ async fn rolled_back(
         let Some(live) = snapshot.live(&id(name)) else { continue };
         let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
         match older(task.past, &found, name).await {
-            Ok(older) => {
+            Ok(mut older) => {
+                // When something may begin is a rule of today, whatever the commit says that is gone back to.
+                if older.sync.windows != declared.sync.windows {
+                    Arc::make_mut(&mut older).sync.windows.clone_from(&declared.sync.windows);
+                }
                 rolled.insert(name.clone(), (found, older));
             }
             Err(why) => {

@@ -60,6 +60,8 @@ pub enum Next {
     After(Duration),
     /// At the usual interval.
     Interval,
+    /// When this moment has come, or at the usual interval where that is sooner.
+    At(Timestamp),
     /// It failed.
     Retry {
         /// Why, for people.
@@ -223,7 +225,7 @@ impl Pass {
             revision: Some(&self.environment.commit.revision),
             services: memory.keys().cloned().collect(),
             memory,
-            policy: Policy { asked: false },
+            policy: Policy::default(),
             priority: self.urgency(),
             kinds: crate::kind::KINDS,
             past: Some(&self.environment.past),
@@ -243,7 +245,7 @@ impl Pass {
 
     /// The revision that a service is to run.
     fn wanted_of(&self, name: &ServiceName, plan: Option<&ServicePlan>) -> Option<Arn> {
-        let planned = plan.and_then(|plan| plan.task_definition.clone());
+        let planned = plan.and_then(|plan| plan.due().cloned());
         planned.or_else(|| self.memory.get(name)?.rolling.clone())
     }
 
@@ -317,11 +319,16 @@ impl Pass {
             self.recorder.record(&self.environment.source, what);
         })
         .await;
+        if written > 0 {
+            memory.begun = Some(plan.digest.clone());
+        }
         if written > 0 && plan.cause == Cause::Drift {
             memory.corrected_at = Some(Timestamp::now());
         }
         match done {
             Ok(()) => {
+                // A correction is done at once; a rollout has steps that follow it.
+                memory.begun.take_if(|_| plan.cause == Cause::Drift);
                 memory.applied = Some(plan.digest.clone());
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
@@ -354,6 +361,7 @@ impl Pass {
 fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     if plan.is_in_sync() {
         memory.applied = Some(plan.digest.clone());
+        memory.begun = None;
         if state == Some(&Rollout::Completed) {
             // It has been live: what happens from here on is drift, not a failed rollout.
             memory.rolling = None;
@@ -375,12 +383,53 @@ fn quiet(state: Option<&Rollout>) -> Next {
 /// What holds a plan decides when it is worth looking again.
 fn held(plan: &ServicePlan, state: Option<&Rollout>) -> Next {
     let soon = plan.holds.iter().any(Hold::passes);
-    match (soon, state) {
-        (true, _) | (_, Some(Rollout::InProgress { .. } | Rollout::Waiting { .. })) => Next::After(DURING_ROLLOUT),
-        (false, _) => Next::Interval,
+    let opens = plan.holds.iter().find_map(|hold| match hold {
+        Hold::WindowClosed { until, .. } => *until,
+        _ => None,
+    });
+    match (soon, state, opens) {
+        (true, ..) | (_, Some(Rollout::InProgress { .. } | Rollout::Waiting { .. }), _) => Next::After(DURING_ROLLOUT),
+        (false, _, Some(opens)) => Next::At(opens),
+        (false, _, None) => Next::Interval,
     }
 }
 
 fn lock(intents: &Mutex<Intents>) -> std::sync::MutexGuard<'_, Intents> {
     intents.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::RepoPath;
+
+    fn on_hold(holds: Vec<Hold>) -> ServicePlan {
+        ServicePlan {
+            id: ServiceId { cluster: "main".into(), service: "web".into() },
+            file: RepoPath::new("services/web.yaml"),
+            cause: Cause::Deploy,
+            changes: Vec::new(),
+            steps: Vec::new(),
+            holds,
+            notes: Vec::new(),
+            same: 0,
+            digest: String::new(),
+            task_definition: None,
+            paused: None,
+            rolled_back: None,
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_window_is_looked_at_when_it_opens() {
+        let opens: Timestamp = "2026-11-23T07:00:00Z".parse().unwrap();
+        let closed = |until| Hold::WindowClosed { window: "deny fri 16:00-mon 08:00 UTC".into(), until };
+        let next = |holds, state| held(&on_hold(holds), state);
+        assert!(matches!(next(vec![closed(Some(opens))], Some(&Rollout::Completed)), Next::At(at) if at == opens));
+        assert!(matches!(next(vec![closed(None)], Some(&Rollout::Completed)), Next::Interval));
+        assert!(matches!(next(vec![Hold::Manual], Some(&Rollout::Completed)), Next::Interval));
+        // What goes on is looked at sooner.
+        let soon = next(vec![closed(Some(opens)), Hold::Draining], Some(&Rollout::Completed));
+        assert!(matches!(soon, Next::After(DURING_ROLLOUT)));
+    }
 }

@@ -129,9 +129,10 @@ fn leaves(
         planner.hold(Hold::Immutable { id: resource.id.clone(), fields });
         return Some(false);
     }
-    planner.under_way |= old.is_some();
     let steady = service.as_deref().is_none_or(is_steady);
     let in_both = new.is_some_and(|new| groups.iter().any(|(arn, _)| arn == new));
+    planner.under_way |= old.is_some();
+    planner.begun |= old.is_some() && in_both;
     let phase = match (old, in_both, steady) {
         (None, _, _) => "the group of this name is left as it is, and a new one is made beside it",
         (Some(_), false, _) => "the new group is attached beside the old one, and tasks are registered in both",
@@ -248,8 +249,9 @@ pub fn moves(planner: &mut Planner<'_>) {
         let by_name = gone.iter().position(|(old, _)| is_of(old, &id.name));
         let Some(at) = by_name.or_else(|| gone.iter().position(|(_, other)| other == container)) else { continue };
         let (old, _) = gone.remove(at);
-        planner.under_way |= by_name.is_some();
         let in_both = arn.as_ref().is_some_and(|arn| live.iter().any(|(live, _)| live == arn));
+        planner.under_way |= by_name.is_some();
+        planner.begun |= by_name.is_some() && in_both;
         let steady = is_steady(&service);
         let attaching = !(in_both && steady);
         let needed = match by_name {
@@ -416,7 +418,9 @@ fn one_staged(planner: &mut Planner<'_>, action: &Node, field: &str, live: Optio
             };
             *weight > 0 && arn.is_some_and(|arn| now.get(&arn) == Some(&0))
         });
-        planner.under_way |= waited && groups.len() > before;
+        let goes_over = waited && groups.len() > before;
+        planner.under_way |= goes_over;
+        planner.begun |= goes_over;
         return Some(None);
     }
     let tuple = |(arn, weight): &(Node, i64)| {
@@ -513,6 +517,7 @@ pub fn clear(planner: &mut Planner<'_>) {
             continue;
         }
         planner.under_way = true;
+        planner.begun = true;
         let document = serde_json::json!({ "TargetGroupArn": arn.as_str() });
         let against = against(planner, &resource.id);
         planner.step(Action::new(Call::DeleteTargetGroup, resource.id.clone(), document), Effect::NoRestart, against);

@@ -131,3 +131,27 @@ fn a_pause_is_respected_by_every_process_and_ends_by_hand() {
     });
     assert_eq!(daemon.done("UpdateService"), 1);
 }
+
+#[test]
+fn somebody_goes_past_a_closed_window_and_says_why() {
+    let (account, repository) = (account(), small::repository(&["web"]));
+    let served = Served::start(&account);
+    let closed = "minInterval: 0s, windows: [{ deny: \"00:00-24:00\" }]";
+    repository.edit(&small::file("web"), "minInterval: 0s", closed);
+    repository.commit("A freeze");
+    let path = repository.path().display().to_string();
+    let apply = ["apply", "--repo", &path, "--path", "env"];
+    let services =
+        || account.call("ecs", "ListServices", json!({ "cluster": "small" })).unwrap()["serviceArns"].clone();
+
+    let held = driftless_with(&served.env, &apply).assert_status(1);
+    let why = "web is on hold: deploy window closed (deny 00:00-24:00 UTC)";
+    assert!(held.stderr.contains(why) && held.stderr.contains("--override-window"), "{}", held.stderr);
+    assert_eq!(services(), json!([]));
+    driftless_with(&served.env, &[&apply[..], &["--override-window", ""]].concat()).assert_status(64);
+    assert_eq!(services(), json!([]));
+
+    let past = [&apply[..], &["--override-window", "checkout is down"]].concat();
+    let said = driftless_with(&served.env, &past).assert_status(0).stdout;
+    assert!(said.contains("and gone past: \"checkout is down\"") && said.contains("1 live"), "{said}");
+}

@@ -3,6 +3,7 @@
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift. Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
@@ -196,25 +197,29 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
     let (shapes, commit) = (tables::shapes(), commit());
     let mut snapshot = Snapshot::new(now());
     let mut memory: BTreeMap<ServiceName, Memory> = BTreeMap::new();
-    let mut applied = account.get("applied").is_some();
+    let (mut applied, mut begun) = (account.get("applied").is_some(), account.get("begun").is_some());
+    let override_window = account.get("overrideWindow").and_then(Value::as_str);
     for _ in 0..10 {
         let inputs = Inputs {
             desired,
             revision: Some(&commit.revision),
             snapshot: &snapshot,
             shapes: &shapes,
-            policy: Policy { asked: false },
+            policy: Policy { asked: override_window.is_some(), override_window },
             memory: &memory,
             kinds: KINDS,
             now: now(),
         };
         match plan(&inputs, None) {
-            Planned::Plan(plan) if applied => {
-                applied = false;
+            Planned::Plan(plan) if applied || begun => {
                 let digests = plan.services.into_iter().map(|plan| (plan.id.service, plan.digest));
-                let remembered =
-                    digests.map(|(name, digest)| (name, Memory { applied: Some(digest), ..Memory::default() }));
-                memory = remembered.collect();
+                let remembered = |digest: String| Memory {
+                    applied: applied.then(|| digest.clone()),
+                    begun: begun.then_some(digest),
+                    ..Memory::default()
+                };
+                memory = digests.map(|(name, digest)| (name, remembered(digest))).collect();
+                (applied, begun) = (false, false);
             }
             Planned::Plan(plan) => return Some(plan),
             Planned::Wanted(wanted) => {

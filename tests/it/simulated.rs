@@ -1,6 +1,6 @@
 //! The simulated account as the SDK sees it: faults, rates, staleness, permissions, both ways in; and the daemon on it.
 
-use crate::support::{Page, Simulated, simulated, small};
+use crate::support::{Page, Simulated, Status, simulated, small};
 use driftless::aws::call::{Calls, Operation};
 use driftless::aws::clients::{Clients, Connection};
 use driftless::aws::pace::{Pacer, Priority, Share};
@@ -205,4 +205,49 @@ fn each_failing_rollout_is_told_and_not_repeated() {
         let reason = service["reason"].as_str().unwrap_or_default();
         assert!(reason.contains("circuit breaker"), "{reason}");
     }
+}
+
+/// In a closed deploy window a commit and drift wait and are shown, and a rollout that began before goes to its end.
+#[test]
+fn nothing_begins_in_a_closed_window() {
+    let repository = small::repository(&["web"]);
+    let account = simulated::account("123456789012", 30.0);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    let daemon = Simulated::start(account, &repository);
+    daemon.wait_until("it is live", |status| status.all("live"));
+    let closed = |status: &Status| {
+        let reason = status.service("web")["reason"].as_str().unwrap_or_default().to_owned();
+        reason.starts_with("deploy window closed (deny 00:00-24:00 Europe/Paris); it does not open within a year")
+    };
+    let (open, shut) =
+        ("minInterval: 0s", "minInterval: 0s, windows: [{ deny: \"00:00-24:00\", timezone: Europe/Paris }]");
+
+    // A rollout is under way when the window closes.
+    repository.edit(&small::file("web"), small::IMAGE, small::NEXT_IMAGE);
+    repository.commit("The second one");
+    daemon.wait_until("it is rolled out", |_| daemon.done("UpdateService") == 1);
+    repository.edit(&small::file("web"), open, shut);
+    repository.commit("A freeze");
+    let second = json!([small::NEXT_IMAGE]);
+    daemon.wait_until("it is live", |status| status.all("live") && status.service("web")["images"] == second);
+    assert_eq!(daemon.done("UpdateService"), 1);
+
+    // A commit waits.
+    repository.edit(&small::file("web"), small::NEXT_IMAGE, small::IMAGE);
+    repository.commit("Back");
+    daemon.wait_until("it waits", |status| status.service("web")["state"] == "pending" && closed(status));
+
+    // So does drift.
+    repository.edit(&small::file("web"), small::IMAGE, small::NEXT_IMAGE);
+    repository.commit("Forth");
+    daemon.wait_until("it is live again", |status| status.all("live"));
+    let by_hand = json!({ "cluster": "small", "service": "web", "desiredCount": 1 });
+    daemon.account.call("ecs", "UpdateService", by_hand).unwrap();
+    daemon.wait_until("drift is shown", |status| status.service("web")["state"] == "drifted" && closed(status));
+    daemon.pass(3);
+    assert_eq!(daemon.done("UpdateService"), 1, "nothing was written:\n{}", daemon.log());
+
+    repository.edit(&small::file("web"), shut, open);
+    repository.commit("The freeze is over");
+    daemon.wait_until("it is corrected", |status| status.all("live") && status.service("web")["tasks"]["desired"] == 2);
 }

@@ -11,6 +11,7 @@ use crate::core::id::{EnvironmentName, RepoPath, Scope, ServiceName};
 use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
 use crate::core::source::Commit;
+use crate::core::window::Window;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Account, region and cluster.
     pub scope: Scope,
+    /// The deploy windows of what no file declares any more: those of the defaults.
+    pub windows: Vec<Window>,
 }
 
 /// The environment with what its services need for reading.
@@ -55,15 +58,30 @@ pub fn read(files: &mut Cached<'_>, context: &Context<'_>, problems: &mut Vec<Pr
     let name = EnvironmentName::from(text("environment").unwrap_or_else(|| path.as_str()));
     // Defaults keep their `${...}`: they may use names that only a service has.
     let defaults = whole.get("defaults").cloned().map(Arc::new);
-    let sync = defaults.as_ref().and_then(|defaults| defaults.get("sync"));
-    let shared = shared(&node, sync, &path, &scope, context, problems);
-    valid.then_some(Read { environment: Environment { name, scope }, variables, defaults, shared })
+    let sync = default_sync(defaults.as_deref(), &variables);
+    let shared = shared(&node, sync.as_ref(), &path, &scope, context, problems);
+    let windows = sync.map(|sync| sync.windows).unwrap_or_default();
+    valid.then_some(Read { environment: Environment { name, scope, windows }, variables, defaults, shared })
 }
 
-/// Load balancers, and what else is declared for all services; `None` when nothing is, or not without errors.
+/// The defaults' `sync`; `None` when it has errors. Every service reads the defaults itself, and says what is wrong with
+/// them.
+fn default_sync(defaults: Option<&Node>, variables: &Variables) -> Option<super::Sync> {
+    let mut problems = Vec::new();
+    let node = defaults.and_then(|defaults| defaults.get("sync")).map(|sync| {
+        let mut sync = sync.clone();
+        variables.substitute(&mut sync, &mut BTreeSet::new(), &mut problems);
+        check(&sync, own::sync(), &mut problems)
+    });
+    let sync = super::sync::sync(node.as_ref(), &mut problems);
+    (!problems.iter().any(Problem::is_error)).then_some(sync)
+}
+
+/// Load balancers, and what else is declared for all services; `None` when nothing is, or not without errors, or when the
+/// rules under which it may be changed have errors.
 fn shared(
     node: &Node,
-    sync: Option<&Node>,
+    sync: Option<&super::Sync>,
     file: &RepoPath,
     scope: &Scope,
     context: &Context<'_>,
@@ -73,17 +91,15 @@ fn shared(
     let mut reader = Reader { scope, shapes: context.shapes, problems: &mut *problems, found: Vec::new() };
     reader.environment(node);
     let resources = reader.found;
-    // Every service reads the defaults itself, and says what is wrong with them.
-    let sync = super::sync::sync(sync, &mut Vec::new(), &mut Vec::new());
     let whole = !problems[before..].iter().any(Problem::is_error);
-    (whole && !resources.is_empty()).then(|| {
+    sync.filter(|_| whole && !resources.is_empty()).map(|sync| {
         Arc::new(Declared {
             name: ServiceName::from(ServiceName::SHARED),
             file: file.clone(),
             workload: None,
             digest: digest(&resources.iter().map(super::Resource::to_value).collect()),
             resources,
-            sync,
+            sync: sync.clone(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

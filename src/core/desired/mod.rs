@@ -24,6 +24,7 @@ use super::id::{Kind, RepoPath, ResourceId, ServiceId, ServiceName};
 use super::problem::{self, Problem};
 use super::shape::Shapes;
 use super::source::{Commit, EntryKind, Files};
+use super::window::Window;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,6 +165,8 @@ pub struct Sync {
     pub strict: bool,
     /// Whether what left git may be deleted, when somebody confirms it.
     pub prune: bool,
+    /// When something may begin; always where there are none.
+    pub windows: Vec<Window>,
     /// Paths that are not compared, as `service.deploymentConfiguration.alarms`.
     pub ignore: Vec<String>,
 }
@@ -239,6 +242,7 @@ impl Default for Sync {
             min_interval,
             strict: false,
             prune: false,
+            windows: Vec::new(),
             ignore: Vec::new(),
         }
     }

@@ -94,8 +94,8 @@ impl Service<'_> {
         let mut resources = Resources { scope, shapes: self.shapes, problems: &mut self.problems, found: Vec::new() };
         resources.service(&top, &name);
         let resources = resources.found;
-        let mut idle = idle(&top);
-        let sync = super::sync::sync(top.get("sync"), &mut idle, &mut self.problems);
+        let idle = idle(&top);
+        let sync = super::sync::sync(top.get("sync"), &mut self.problems);
         for (section, place) in &idle {
             let message = format!("`{section}` is declared and valid; this version does not act on it");
             self.problems.push(Problem::warning(problem::NOT_ACTED_ON, place, message));

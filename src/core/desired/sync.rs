@@ -1,13 +1,15 @@
 //! `sync`: how far driftless acts by itself.
 
 use super::{Mode, Section, Sync};
-use crate::core::document::check::{duration, expected};
-use crate::core::document::{Node, Place, Tree};
+use crate::core::document::check::{closest, duration, expected};
+use crate::core::document::{Node, Tree};
 use crate::core::problem::{self, Problem};
+use crate::core::window::{self, Rule, Span, Window};
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 
-/// Reads the section; what is valid and not acted on by this version is added to `idle`.
-pub fn sync(node: Option<&Node>, idle: &mut Vec<(&'static str, Place)>, problems: &mut Vec<Problem>) -> Sync {
+/// Reads the section.
+pub fn sync(node: Option<&Node>, problems: &mut Vec<Problem>) -> Sync {
     let default = Sync::default();
     let Some(node) = node else { return default };
     let mode = match node.get("mode").and_then(Node::as_text) {
@@ -16,12 +18,8 @@ pub fn sync(node: Option<&Node>, idle: &mut Vec<(&'static str, Place)>, problems
         _ => Mode::Auto,
     };
     let reported = node.get("drift").map(|drift| reported(drift, problems)).unwrap_or_default();
-    if let Some(entry) = node.entry("windows").filter(|entry| !entry.node.items().is_empty()) {
-        idle.push(("sync.windows", entry.key_place.clone()));
-    }
-    for window in node.get("windows").map(Node::items).unwrap_or_default() {
-        check_window(window, problems);
-    }
+    let windows = node.get("windows").map(Node::items).unwrap_or_default();
+    let windows = windows.iter().filter_map(|node| read_window(node, problems)).collect();
     let flag = |name: &str, otherwise: bool| node.get(name).and_then(Node::as_bool).unwrap_or(otherwise);
     let min_interval = node.get("minInterval").and_then(Node::as_text).and_then(duration);
     let ignore = node.get("ignore").map(Node::items).unwrap_or_default();
@@ -31,6 +29,7 @@ pub fn sync(node: Option<&Node>, idle: &mut Vec<(&'static str, Place)>, problems
         min_interval: min_interval.unwrap_or(default.min_interval),
         strict: flag("strict", default.strict),
         prune: flag("prune", default.prune),
+        windows,
         ignore: ignore.iter().filter_map(Node::as_text).map(str::to_owned).collect(),
     }
 }
@@ -67,46 +66,39 @@ fn reported_sections(drift: &Node, problems: &mut Vec<Problem>) -> BTreeSet<Sect
     reported
 }
 
-/// `{ deny: "fri 16:00-mon 08:00" }`: one of deny and allow, from a time to a time.
-fn check_window(window: &Node, problems: &mut Vec<Problem>) {
-    let spans: Vec<&Node> = ["deny", "allow"].iter().filter_map(|key| window.get(key)).collect();
-    if spans.len() != 1 {
-        problems.push(expected(window, "exactly one of `deny` and `allow`"));
+/// `{ deny: "fri 16:00-mon 08:00", timezone: Europe/Paris }`: one of deny and allow, and whose clocks it means.
+fn read_window(node: &Node, problems: &mut Vec<Problem>) -> Option<Window> {
+    let rules = [("deny", Rule::Deny), ("allow", Rule::Allow)];
+    let given: Vec<_> = rules.into_iter().filter_map(|(key, rule)| Some((key, rule, node.get(key)?))).collect();
+    let zone = match node.get("timezone") {
+        Some(named) => read_zone(named, problems),
+        None => Some(TimeZone::UTC),
+    };
+    let [(key, rule, written)] = given[..] else {
+        problems.push(expected(node, "exactly one of `deny` and `allow`"));
+        return None;
+    };
+    // What is no text at all is said where the shape is checked.
+    let span = Span::of(written.as_text()?);
+    if span.is_none() {
+        let message = format!("`{key}` is no time of the week: {}", written.words());
+        let problem = Problem::error(problem::WINDOW, &written.place, message);
+        problems.push(problem.help(format!("write {}; a whole day is 00:00-24:00", window::EXAMPLES)));
     }
-    for span in spans.into_iter().filter(|span| !span.as_text().is_some_and(is_span)) {
-        problems.push(expected(span, "a span of time, as \"fri 16:00-mon 08:00\" or \"22:00-06:00\""));
-    }
+    Some(Window { rule, span: span?, zone: zone? })
 }
 
-/// `fri 16:00-mon 08:00`, or `22:00-06:00` for every day.
-fn is_span(text: &str) -> bool {
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let clock = |text: &str| {
-        let number = |part: &str, most: u32| part.len() == 2 && part.parse::<u32>().is_ok_and(|n| n < most);
-        text.split_once(':').is_some_and(|(hours, minutes)| number(hours, 24) && number(minutes, 60))
-    };
-    let moment = |text: &str| match text.split_once(' ') {
-        Some((day, time)) => DAYS.contains(&day) && clock(time),
-        None => clock(text),
-    };
-    text.split_once('-').is_some_and(|(from, to)| moment(from) && moment(to))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_have_two_ends() {
-        for (text, right) in [
-            ("fri 16:00-mon 08:00", true),
-            ("22:00-06:00", true),
-            ("fri 16:00", false),
-            ("fri 24:00-mon 08:00", false),
-            ("friday 16:00-mon 08:00", false),
-            ("16:0-17:00", false),
-        ] {
-            assert_eq!(is_span(text), right, "{text}");
-        }
+fn read_zone(node: &Node, problems: &mut Vec<Problem>) -> Option<TimeZone> {
+    let text = node.as_text()?;
+    let zone = window::zone(text);
+    if zone.is_none() {
+        let names = window::zones();
+        let help = match closest(text, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean {name}?"),
+            None => "write a name of the IANA database, as Europe/Paris or UTC".to_owned(),
+        };
+        let message = format!("there is no time zone {}", node.words());
+        problems.push(Problem::error(problem::WINDOW, &node.place, message).help(help));
     }
+    zone
 }

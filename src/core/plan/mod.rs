@@ -11,6 +11,7 @@
 mod check;
 mod planner;
 pub mod text;
+mod window;
 
 use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
@@ -97,6 +98,12 @@ impl ServicePlan {
     /// The digest as tags hold it.
     pub fn short_digest(&self) -> String {
         short_digest(&self.digest)
+    }
+
+    /// The revision that the service is to run by now. What is on hold was not asked for: that something else runs is no
+    /// failure.
+    pub fn due(&self) -> Option<&Arn> {
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty())
     }
 
     /// The strongest effect of all changes.
@@ -267,6 +274,13 @@ pub enum Hold {
         /// When drift may be corrected again.
         until: Timestamp,
     },
+    /// `sync.windows` lets nothing begin now.
+    WindowClosed {
+        /// The window that denies it, or those that do not allow it now.
+        window: String,
+        /// When something may begin again; nothing where that is not within a year.
+        until: Option<Timestamp>,
+    },
 }
 
 impl Hold {
@@ -340,6 +354,14 @@ impl fmt::Display for Hold {
             Hold::TooSoon { until } => {
                 write!(f, "drift was corrected moments ago; again after {until} (sync.minInterval)")
             }
+            Hold::WindowClosed { window, until } => {
+                write!(f, "deploy window closed ({window}); ")?;
+                match until {
+                    Some(until) => write!(f, "opens {until:.0}")?,
+                    None => f.write_str("it does not open within a year")?,
+                }
+                f.write_str("; driftless apply --override-window \"reason\" goes past it")
+            }
         }
     }
 }
@@ -408,6 +430,18 @@ pub enum Note {
         /// What happens now.
         phase: &'static str,
     },
+    /// `sync.windows` lets nothing begin now, and somebody goes past that.
+    WindowOverridden {
+        /// The window.
+        window: String,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// `sync.windows` lets nothing begin now; what an earlier plan began goes on.
+    WindowClosedBehind {
+        /// The window.
+        window: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -434,15 +468,23 @@ impl fmt::Display for Note {
             Note::Replacing { id, fields, phase } => {
                 write!(f, "replace {id}: {} cannot be changed in place; {phase}", fields.join(", "))
             }
+            Note::WindowOverridden { window, reason } => {
+                write!(f, "deploy window closed ({window}), and gone past: {reason:?}")
+            }
+            Note::WindowClosedBehind { window } => {
+                write!(f, "deploy window closed ({window}); what had begun may finish")
+            }
         }
     }
 }
 
 /// What the planner may do, beside what the documents say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct Policy<'p> {
     /// Whether somebody asked for this now: manual mode, reported drift and minInterval do not hold it.
     pub asked: bool,
+    /// Why somebody goes past a closed deploy window.
+    pub override_window: Option<&'p str>,
 }
 
 /// What is remembered of a service between two plans. Disposable: without it a plan is careful, not wrong.
@@ -456,6 +498,8 @@ pub struct Memory {
     pub failed: Option<(String, String)>,
     /// The revision that was asked for and has not been live yet.
     pub rolling: Option<Arn>,
+    /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
+    pub begun: Option<String>,
 }
 
 /// A kind that is planned: one row of [`crate::kind::KINDS`].
@@ -479,7 +523,7 @@ pub struct Inputs<'i> {
     /// The shapes of AWS's inputs.
     pub shapes: &'i Shapes,
     /// What may be done.
-    pub policy: Policy,
+    pub policy: Policy<'i>,
     /// What is remembered, by service.
     pub memory: &'i BTreeMap<ServiceName, Memory>,
     /// The kinds, in their order.
@@ -547,7 +591,7 @@ fn is_live(inputs: &Inputs<'_>, name: &ServiceName) -> (bool, BTreeSet<ResourceI
 fn policy_holds(
     plan: &ServicePlan,
     declared: &Declared,
-    policy: Policy,
+    policy: Policy<'_>,
     memory: &Memory,
     now: Timestamp,
 ) -> Option<Hold> {

@@ -132,6 +132,8 @@ pub struct Planner<'p> {
     pub names: BTreeMap<ResourceId, String>,
     /// Whether something goes on that an earlier pass began, over several passes: what differs is no drift.
     pub under_way: bool,
+    /// Whether AWS shows that an earlier pass began what goes on.
+    pub begun: bool,
     /// Things that take over from others.
     pub moving: BTreeMap<ResourceId, Moving>,
     wanted: BTreeSet<ResourceId>,
@@ -163,6 +165,7 @@ impl<'p> Planner<'p> {
             outputs: BTreeMap::new(),
             names: BTreeMap::new(),
             under_way: false,
+            begun: false,
             moving: BTreeMap::new(),
             wanted: BTreeSet::new(),
             blind: false,
@@ -550,8 +553,12 @@ impl<'p> Planner<'p> {
         self.plan.cause = self.cause();
         let live = self.inputs.snapshot.live(&self.service_resource());
         self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
-        let holds = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
-        self.plan.holds.extend(holds);
+        let held = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
+        // That a window is closed says more than that drift was corrected moments ago, and less than all else.
+        match (self.window(), held) {
+            (Some(closed), None | Some(Hold::TooSoon { .. })) => self.plan.holds.push(closed),
+            (_, held) => self.plan.holds.extend(held),
+        }
         if self.wanted.is_empty() {
             self.plan.check();
         }

@@ -237,7 +237,7 @@ fn planned(desired: &Desired, account: &mut Account, name: &ServiceName) -> Serv
             revision: None,
             snapshot: &snapshot,
             shapes: &shapes,
-            policy: Policy { asked: true },
+            policy: Policy { asked: true, ..Policy::default() },
             memory: &memory,
             kinds: KINDS,
             now: cases::now(),
