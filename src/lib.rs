@@ -1,7 +1,7 @@
 //! driftless keeps the Amazon ECS services of a team as their git repository says.
 //!
 //! ```text
-//! main -> cli -> daemon -> { git, aws, http, sim } -> kind -> core
+//! main -> cli -> daemon -> { git, aws, store, http, sim } -> kind -> core
 //!
 //! commit -> Files (git) -> Desired + problems (core)
 //! live   -> Snapshot (aws::observe)
@@ -23,3 +23,4 @@ pub mod http;
 pub mod kind;
 pub mod settings;
 pub mod sim;
+pub mod store;

@@ -35,7 +35,7 @@ pub struct Settings {
     /// Hints from the git host. Not used by this version.
     #[serde(default)]
     pub webhook: Option<Value>,
-    /// Where the git mirrors are kept.
+    /// Where the git mirrors and the history are kept.
     #[serde(default)]
     pub state: State,
     /// How AWS is called.
@@ -126,7 +126,7 @@ pub struct Http {
     pub tokens: Option<PathBuf>,
 }
 
-/// Where the git mirrors are kept. Everything in it may be lost.
+/// Where the git mirrors and the history are kept. Everything in it may be lost.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct State {

@@ -2,8 +2,10 @@
 
 mod apply;
 mod approve;
+mod ask;
 mod demo;
 mod healthcheck;
+mod history;
 mod load;
 mod pause;
 mod plan;
@@ -111,6 +113,9 @@ enum Command {
     /// Prints what a service's files say after extends, defaults and variables
     #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
     Render(render::Options),
+    /// Shows what was done to a service: which commit, what came of it, how long it took; asks a running daemon
+    #[command(after_help = "Example: driftless history prod-api --limit 5")]
+    History(history::Options),
     /// Asks a running daemon whether it is alive, for container health checks
     #[command(after_help = "Example: driftless healthcheck --address 127.0.0.1:8080")]
     Healthcheck(healthcheck::Options),
@@ -198,6 +203,7 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
         Command::Apply(options) => apply::run(options).await,
         Command::Render(options) => render::run(options).await,
         Command::Healthcheck(options) => healthcheck::run(options).await,
+        Command::History(options) => history::run(options).await,
         Command::Status(options) => status::run(options).await,
         Command::Pause(options) => pause::pause(options).await,
         Command::Resume(options) => pause::resume(options).await,

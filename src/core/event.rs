@@ -3,8 +3,8 @@
 use super::action::Effect;
 use super::id::{Arn, ServiceId, SourceName};
 use super::image::Running;
-use super::observed::ServiceFacts;
-use super::plan::{Cause, ServicePlan};
+use super::observed::{ServiceDeployment, ServiceFacts};
+use super::plan::{Applied, Cause, ServicePlan};
 use super::problem::Problem;
 use super::retry::Class;
 use super::rollout::Rollout;
@@ -85,6 +85,19 @@ pub enum What {
         class: Class,
         /// When it is tried again.
         again_at: Timestamp,
+    },
+    /// What ECS still knows of a service's deployments was read, because no history of it was found.
+    Rebuilt {
+        /// The service.
+        service: ServiceId,
+        /// Its service deployments, newest first.
+        deployments: Vec<ServiceDeployment>,
+        /// What its tag says of the declaration that it was last brought up to date from.
+        applied: Option<Applied>,
+        /// Whether ECS could not bring that declaration up.
+        failed: bool,
+        /// The revision that it is set to run, and its images.
+        runs: Option<(Arn, Vec<String>)>,
     },
     /// A service left git. Nothing is deleted.
     Left {

@@ -152,7 +152,7 @@ impl RepoPath {
 }
 
 /// One ECS service of one cluster: what a run is about, and what the API and the page are addressed by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceId {
     /// The cluster's short name.
     pub cluster: ClusterName,

@@ -139,6 +139,8 @@ mod tests {
             stage: None,
             production_percent: None,
             hooks: Vec::new(),
+            created_at: None,
+            finished_at: None,
         };
         let facts = ServiceFacts { task_definition: Some(Arn::from("f:1")), ..ServiceFacts::default() };
         let first = deployment("SUCCESSFUL", 1, "a");

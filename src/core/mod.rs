@@ -5,6 +5,7 @@ pub mod desired;
 pub mod diff;
 pub mod document;
 pub mod event;
+pub mod history;
 pub mod id;
 pub mod image;
 pub mod normal;

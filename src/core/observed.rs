@@ -109,6 +109,10 @@ pub struct ServiceDeployment {
     pub production_percent: Option<f64>,
     /// The lifecycle hooks that were called.
     pub hooks: Vec<Hook>,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
+    /// When it came to its end.
+    pub finished_at: Option<Timestamp>,
 }
 
 impl ServiceDeployment {

@@ -229,6 +229,8 @@ mod tests {
             stage: None,
             production_percent: None,
             hooks: Vec::new(),
+            created_at: None,
+            finished_at: None,
         }
     }
 

@@ -317,7 +317,7 @@ impl Status {
                     service.left = false;
                 }
             }
-            What::Started { .. } | What::Done { .. } => {}
+            What::Started { .. } | What::Done { .. } | What::Rebuilt { .. } => {}
             What::Planned { plan, commit, tasks } => {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = Some(commit.clone());

@@ -5,7 +5,7 @@
 //!  poll git -> read files ------>  queue: who is due, one run ------->   observe <-> plan -> execute -> next
 //!      |         events            per service at a time                     |  events
 //!      v                                                                     v
-//!                     Recorder: log line, metrics, Status -> page, API
+//!                     Recorder: log line, metrics, history, Status -> page, API
 //! ```
 
 pub mod account;
@@ -27,7 +27,7 @@ use crate::aws::pace::{Pacer, Share};
 use crate::aws::transport::Transport;
 use crate::core::id::SourceName;
 use crate::http::panel::Panel;
-use crate::http::{Health, Server, Shared};
+use crate::http::{Health, ReadHistory, Server, Shared};
 use crate::settings::Settings;
 use account::Account;
 use anyhow::Context;
@@ -61,7 +61,7 @@ pub async fn run(
     stop: CancellationToken,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let recorder = Arc::new(Recorder::default());
+    let recorder = Arc::new(Recorder::new(&settings.state.path));
     let health = Arc::new(Health::default());
     let longest = settings.sources.iter().map(|source| source.drift_interval).max().unwrap_or_default();
     let shared = Shared {
@@ -71,6 +71,7 @@ pub async fn run(
         // Two intervals, and time for a pass that waits its turn.
         stale_after: longest * 2 + Duration::from_secs(30),
         now: jiff::Timestamp::now,
+        history: read_history(&recorder),
         panel: surroundings.panel,
     };
     let server = Server::bind(settings.http.listen, shared).await;
@@ -88,6 +89,7 @@ pub async fn run(
         let follower = Follower::new(source, &settings.state.path, recorder.clone(), requests.clone())?;
         tasks.spawn(follower.run(stop.clone()));
     }
+    let history = recorder.history();
     let dispatcher = Dispatcher::new(accounts, recorder, health, tasks.clone());
     tasks.spawn(dispatcher.run(inbox, stop.clone()));
     tasks.close();
@@ -97,6 +99,7 @@ pub async fn run(
     if tokio::time::timeout(STOP_LIMIT, tasks.wait()).await.is_err() {
         tracing::warn!(event = "stop_limit", "what was still under way is abandoned; the next start looks at it again");
     }
+    history.close().await;
     match tokio::time::timeout(Duration::ZERO, serving).await {
         Ok(Ok(result)) => result.context("the page could not be served"),
         Ok(Err(_)) | Err(_) => Ok(()),
@@ -116,6 +119,15 @@ fn observer(recorder: &Arc<Recorder>) -> Observer {
             held_millis = report.held.as_millis() as u64,
             "asked AWS"
         );
+    })
+}
+
+/// How page and API read the history.
+fn read_history(recorder: &Recorder) -> Arc<ReadHistory> {
+    let history = recorder.history();
+    Arc::new(move |service, limit| {
+        let history = history.clone();
+        Box::pin(async move { history.list(service, limit).await })
     })
 }
 

@@ -13,8 +13,8 @@ use crate::aws::pace::Priority;
 use crate::aws::tables;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
-use crate::core::observed::{ServiceFacts, Snapshot};
-use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan};
+use crate::core::observed::{Observed, ServiceFacts, Snapshot};
+use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -92,6 +92,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     };
     let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
+    rebuild(&pass, &observer, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
@@ -169,6 +170,40 @@ async fn note_failures(
         let Some(action) = plan.zip(live).and_then(|(plan, live)| plan.mark_failed(live)) else { continue };
         if let Err(error) = apply(&observer.clients, &action, action.input.document.clone(), Priority::Commit).await {
             tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
+        }
+    }
+}
+
+/// Where there is no history, what ECS still knows stands for it.
+async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
+    let history = pass.recorder.history();
+    for name in pass.memory.keys().filter(|name| !name.is_shared()) {
+        let service = pass.environment.desired.service_id(name);
+        let live = match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
+            Some(Observed::Present(live)) if history.wants_rebuilding(&service) => live,
+            Some(Observed::Absent) => {
+                history.give_up_rebuilding(&service);
+                continue;
+            }
+            Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
+        };
+        match observer.past_deployments(name).await {
+            Ok(deployments) => {
+                let facts = snapshot.service(name);
+                let names = |facts| running(snapshot, name, facts, None).shown.names;
+                let runs = facts.and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
+                let applied = Applied::of(&live.tags);
+                let failed = applied.as_ref().is_some_and(|applied| live.tags.get(FAILED_TAG) == Some(&applied.digest));
+                let what = What::Rebuilt { service, deployments, applied, failed, runs };
+                pass.recorder.record(&pass.environment.source, what);
+            }
+            Err(error) => {
+                // What may pass is asked again with the next pass.
+                if error.class().is_alarming() {
+                    history.give_up_rebuilding(&service);
+                }
+                tracing::warn!(event = "history_not_rebuilt", %service, %error, "{service}: its history could not be rebuilt");
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Takes in every event once: a log line, the metrics, the status that page and API show.
+//! Takes in every event once: a log line, the metrics, the history, the status that page and API show.
 
 use crate::core::event::{Event, What};
 use crate::core::id::SourceName;
 use crate::core::status::Status;
 use crate::http::metrics::Metrics;
+use crate::store::Store;
 use jiff::Timestamp;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -12,15 +14,23 @@ use tokio::sync::watch;
 pub struct Recorder {
     status: watch::Sender<Arc<Status>>,
     metrics: Arc<Metrics>,
-}
-
-impl Default for Recorder {
-    fn default() -> Self {
-        Self { status: watch::Sender::new(Arc::default()), metrics: Arc::default() }
-    }
+    history: Arc<Store>,
 }
 
 impl Recorder {
+    /// A recorder that keeps the history in `folder`.
+    pub fn new(folder: &Path) -> Self {
+        let metrics: Arc<Metrics> = Arc::default();
+        let lost = metrics.clone();
+        let history = Arc::new(Store::open(folder, move || lost.history_lost()));
+        Self { status: watch::Sender::new(Arc::default()), metrics, history }
+    }
+
+    /// The history.
+    pub fn history(&self) -> Arc<Store> {
+        self.history.clone()
+    }
+
     /// The status as it changes.
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
@@ -36,6 +46,7 @@ impl Recorder {
         let event = Event { at: Timestamp::now(), source: source.clone(), what };
         self.metrics.event(&event, &self.status.borrow());
         log(&event);
+        self.history.record(&event);
         self.status.send_modify(|status| Arc::make_mut(status).apply(&event));
     }
 }
@@ -87,6 +98,10 @@ fn log(event: &Event) {
             } else {
                 tracing::warn!(event = "failed", source, %service, class, %again_at, "{service}: {why}");
             }
+        }
+        What::Rebuilt { service, deployments, .. } => {
+            let deployments = deployments.len();
+            tracing::info!(event = "history_rebuilt", source, %service, deployments, "{service}: ECS still knows {deployments} deployments");
         }
         What::Left { service } => {
             tracing::warn!(event = "left", source, %service, "{service} left git; nothing of it is changed or deleted");

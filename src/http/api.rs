@@ -1,6 +1,7 @@
 //! `/api/v1`: the same facts as the page, for programs. Errors are RFC 9457 problems.
 
 use super::Shared;
+use crate::core::history::listed;
 use crate::core::id::ServiceId;
 use crate::core::status::{ServiceStatus, Status};
 use axum::Json;
@@ -38,6 +39,41 @@ pub async fn diff(State(shared): State<Shared>, Path(path): Path<(String, String
         }
         None => problem(StatusCode::SERVICE_UNAVAILABLE, &format!("service {id} was not compared yet")),
     })
+}
+
+/// How many rows of the history are shown, unless somebody asks for another number; and the most.
+const ROWS: usize = 20;
+const ROWS_MAX: usize = 200;
+
+pub async fn deployments(State(shared): State<Shared>, uri: Uri) -> Response {
+    rows_of(&shared, None, &uri).await
+}
+
+pub async fn deployments_of(
+    State(shared): State<Shared>,
+    Path((cluster, service)): Path<(String, String)>,
+    uri: Uri,
+) -> Response {
+    let id = ServiceId { cluster: cluster.into(), service: service.into() };
+    rows_of(&shared, Some(id), &uri).await
+}
+
+async fn rows_of(shared: &Shared, service: Option<ServiceId>, uri: &Uri) -> Response {
+    let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).find(|(name, _)| name == "limit");
+    let limit = asked.map_or(Some(ROWS), |(_, limit)| limit.parse().ok());
+    let Some(limit) = limit.filter(|limit| (1..=ROWS_MAX).contains(limit)) else {
+        return problem(StatusCode::BAD_REQUEST, &format!("limit must be a number from 1 to {ROWS_MAX}"));
+    };
+    // A service that left git has a history all the same.
+    let followed = service.as_ref().is_none_or(|id| shared.status.borrow().services.contains_key(id));
+    match (shared.history)(service.clone(), limit).await {
+        Ok(rows) if rows.is_empty() && !followed => {
+            let service = service.map(|id| id.to_string()).unwrap_or_default();
+            problem(StatusCode::NOT_FOUND, &format!("no service {service} is followed here"))
+        }
+        Ok(rows) => Json(json!({ "deployments": listed(rows, (shared.now)()) })).into_response(),
+        Err(why) => problem(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
 }
 
 fn with(

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +37,7 @@ pub struct Metrics {
     last_fetch: GaugeVec,
     config_valid: IntGaugeVec,
     panics: IntGauge,
+    history_lost: IntCounter,
     aws_requests: IntCounterVec,
     aws_duration: HistogramVec,
     http_requests: IntCounterVec,
@@ -93,6 +94,13 @@ impl Default for Metrics {
             ),
             config_valid: gauges("config_valid", "1 when the desired state has no error.", &["source"]),
             panics: register(r, IntGauge::new("panics", "Passes that panicked; each was confined to its service.")),
+            history_lost: register(
+                r,
+                IntCounter::new(
+                    "history_lost_total",
+                    "Events that the history could not take in, and rows not written.",
+                ),
+            ),
             aws_requests: counters(
                 "aws_requests_total",
                 "Requests to AWS by result.",
@@ -156,7 +164,7 @@ impl Metrics {
                     self.drift_corrected.with_label_values(&[cluster, name]).inc();
                 }
             }
-            What::Started { .. } | What::Failed { .. } | What::Left { .. } => {}
+            What::Started { .. } | What::Failed { .. } | What::Rebuilt { .. } | What::Left { .. } => {}
         }
     }
 
@@ -170,6 +178,11 @@ impl Metrics {
     /// Counts a panic.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// Counts an event that the history lost.
+    pub fn history_lost(&self) {
+        self.history_lost.inc();
     }
 
     /// Counts a request to AWS.

@@ -1,5 +1,5 @@
 //! EDGE: the page, the API, the metrics and the health checks. All of it is read-only and made from one
-//! [`Status`](crate::core::status::Status); the demo adds its buttons ([`panel`]).
+//! [`Status`](crate::core::status::Status) and the history; the demo adds its buttons ([`panel`]).
 
 mod api;
 mod health;
@@ -7,6 +7,8 @@ pub mod metrics;
 mod page;
 pub mod panel;
 
+use crate::core::history::Deployment;
+use crate::core::id::ServiceId;
 use crate::core::status::Status;
 use axum::Router;
 use axum::extract::Request;
@@ -14,6 +16,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use metrics::Metrics;
 use panel::Panel;
@@ -26,6 +29,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use health::Health;
+
+/// Reads the newest rows of a service's history, or of all, newest first; or says why it could not.
+pub type ReadHistory =
+    dyn Fn(Option<ServiceId>, usize) -> BoxFuture<'static, Result<Vec<Deployment>, String>> + Send + Sync;
 
 /// What the handlers see.
 #[derive(Clone)]
@@ -40,6 +47,8 @@ pub struct Shared {
     pub stale_after: Duration,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// Reads the history.
+    pub history: Arc<ReadHistory>,
     /// The demo's buttons.
     pub panel: Option<Panel>,
 }
@@ -80,6 +89,8 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/v1/services", get(api::services))
         .route("/api/v1/services/{cluster}/{service}", get(api::service))
         .route("/api/v1/services/{cluster}/{service}/diff", get(api::diff))
+        .route("/api/v1/services/{cluster}/{service}/deployments", get(api::deployments_of))
+        .route("/api/v1/deployments", get(api::deployments))
         .route("/demo/{step}", post(panel::act))
         .fallback(api::not_found)
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), metrics::count))

@@ -4,6 +4,7 @@ use super::Shared;
 use super::api::{find, problem};
 use super::panel::{Panel, StepRow};
 use crate::core::event::Tasks;
+use crate::core::history::{Listed, listed, when};
 use crate::core::id::ServiceId;
 use crate::core::image;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
@@ -12,6 +13,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
+
+/// How many rows of the history a service's page has.
+const PAST_ROWS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -30,6 +34,24 @@ struct ServicePage {
     holds: Vec<String>,
     notes: Vec<String>,
     events: Vec<String>,
+    history: Vec<PastRow>,
+    /// Why the history is not shown.
+    no_history: Option<String>,
+}
+
+/// A row of the history.
+struct PastRow {
+    number: u64,
+    when: String,
+    mark: &'static str,
+    result: &'static str,
+    runs: String,
+    what: String,
+    by: String,
+    took: String,
+    live_for: String,
+    why: Option<String>,
+    changes: Vec<String>,
 }
 
 struct SourceRow {
@@ -77,17 +99,41 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
     let Some((id, service)) = find(&status, &path) else {
         return problem(StatusCode::NOT_FOUND, &format!("no service {}/{} is followed here", path.0, path.1));
     };
+    let now = (shared.now)();
+    let (history, no_history) = match (shared.history)(Some(id.clone()), PAST_ROWS).await {
+        Ok(rows) => (listed(rows, now).into_iter().map(|row| past_row(row, now)).collect(), None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
     let plan = service.plan.as_deref();
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
     render(&ServicePage {
-        row: row(&shared, id, service, (shared.now)()),
+        row: row(&shared, id, service, now),
         changes: strings(
             plan.map(|p| p.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]")).collect()),
         ),
         holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+        history,
+        no_history,
     })
+}
+
+fn past_row(row: Listed, now: Timestamp) -> PastRow {
+    let (mark, result) = row.deployment.outcome();
+    PastRow {
+        number: row.deployment.number,
+        when: when(row.deployment.started_at, now),
+        mark,
+        result,
+        runs: row.deployment.runs(),
+        what: row.deployment.what(),
+        by: row.deployment.by().to_owned(),
+        took: row.took(),
+        live_for: row.live_for(),
+        why: row.deployment.reason,
+        changes: row.deployment.changes,
+    }
 }
 
 pub async fn style() -> Response {

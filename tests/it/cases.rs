@@ -135,6 +135,8 @@ impl Account {
                     stage: None,
                     production_percent: None,
                     hooks: Vec::new(),
+                    created_at: None,
+                    finished_at: None,
                 };
                 let all = answer.map(|all| all.iter().map(deployment).collect());
                 all.map_or(Observed::Absent, |all| present(Live { facts: Facts::Deployments(all), ..Live::default() }))

@@ -14,6 +14,7 @@ mod drift;
 mod equality;
 mod faults;
 mod git_transport;
+mod history;
 mod images;
 mod leaves;
 mod properties;

@@ -34,6 +34,7 @@ const ROOMS: &[(&str, u8)] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("aws", &["aws_config", "aws_credential_types", "aws_runtime", "aws_sdk_*", "aws_smithy_*", "aws_types"]),
     ("git", &["git2", "libgit2_sys"]),
+    ("store", &["rusqlite", "libsqlite3_sys"]),
     ("http", &["axum", "axum_*", "askama", "tower", "tower_*"]),
 ];
 
@@ -48,6 +49,7 @@ const IMPURE: &[&str] = &[
     "getrandom",
     "fastrand",
     "reqwest",
+    "rusqlite",
     "tokio",
     "tokio_util",
     "tracing",

@@ -3,7 +3,7 @@
 use super::{Looked, Observer, absent_on};
 use crate::aws::call::{Error, Operation};
 use crate::aws::pace::Priority;
-use crate::core::id::Arn;
+use crate::core::id::{Arn, ServiceName};
 use crate::core::image::Digests;
 use crate::core::observed::{Facts, Hook, Live, ServiceDeployment, Target};
 use crate::core::stopped::StoppedTask;
@@ -14,24 +14,42 @@ use std::sync::Arc;
 /// How many service deployments are looked at: the one that is followed is among the newest, and both describe calls take
 /// 20 (DescribeServiceDeployments, DescribeServiceRevisions).
 const NEWEST: i32 = 5;
+/// How many are read of a service without history: as many as both describe calls take. ECS keeps them for 90 days
+/// (ListServiceDeployments).
+const PAST: i32 = 20;
 /// "A list of up to 100 task IDs" (DescribeTasks).
 const TASKS_MAX: i32 = 100;
 
 impl Observer {
     /// The newest service deployments of a service, each with the revision that it was to bring up.
     pub(super) async fn service_deployments(&self, service: &str, priority: Priority) -> Looked {
+        let newest = self.newest_deployments(service, NEWEST, priority).await?;
+        Ok(if newest.is_empty() { None } else { Some(facts(Facts::Deployments(newest))) })
+    }
+
+    /// What ECS still knows of a service's deployments, newest first.
+    pub async fn past_deployments(&self, service: &ServiceName) -> Result<Vec<ServiceDeployment>, Error> {
+        self.newest_deployments(service.as_str(), PAST, Priority::Sweep).await
+    }
+
+    async fn newest_deployments(
+        &self,
+        service: &str,
+        most: i32,
+        priority: Priority,
+    ) -> Result<Vec<ServiceDeployment>, Error> {
         const LIST: Operation = Operation::read("ecs", "ListServiceDeployments");
         const DESCRIBE: Operation = Operation::read("ecs", "DescribeServiceDeployments");
         let cluster = self.scope.cluster.as_str();
-        let request = self.clients.ecs.list_service_deployments().cluster(cluster).service(service).max_results(NEWEST);
+        let request = self.clients.ecs.list_service_deployments().cluster(cluster).service(service).max_results(most);
         let answer = self.clients.calls.call(LIST, priority, request.send()).await;
-        let Some(listed) = absent_on(answer, "ServiceNotFoundException")? else { return Ok(None) };
+        let Some(listed) = absent_on(answer, "ServiceNotFoundException")? else { return Ok(Vec::new()) };
         let mut newest: Vec<_> = listed.service_deployments().iter().collect();
         newest.sort_by_key(|brief| std::cmp::Reverse(brief.created_at().map(|at| at.secs())));
         let arns: Vec<String> =
             newest.iter().filter_map(|brief| brief.service_deployment_arn().map(str::to_owned)).collect();
         if arns.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let request = self.clients.ecs.describe_service_deployments().set_service_deployment_arns(Some(arns.clone()));
         let described = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
@@ -40,7 +58,7 @@ impl Observer {
             let found = described.service_deployments().iter().find(|d| d.service_deployment_arn() == Some(arn));
             found.map(|found| deployment(found, &revisions))
         };
-        Ok(Some(facts(Facts::Deployments(arns.iter().filter_map(of).collect()))))
+        Ok(arns.iter().filter_map(of).collect())
     }
 
     /// Service revision -> task definition, and the digests of its images.
@@ -122,7 +140,13 @@ fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceD
         stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
         production_percent: target.and_then(|target| target.requested_production_traffic_weight()),
         hooks: found.lifecycle_hook_details().iter().map(hook).collect(),
+        created_at: found.created_at().and_then(time),
+        finished_at: found.finished_at().and_then(time),
     }
+}
+
+fn time(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(at.secs()).ok()
 }
 
 fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {
@@ -130,7 +154,7 @@ fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {
         id: found.hook_id().unwrap_or_default().to_owned(),
         pause: found.target_type().is_some_and(|kind| kind.as_str() == "PAUSE"),
         status: found.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        expires_at: found.expires_at().and_then(|at| jiff::Timestamp::from_second(at.secs()).ok()),
+        expires_at: found.expires_at().and_then(time),
         then: found.timeout_action().map(|action| action.as_str().to_owned()),
     }
 }

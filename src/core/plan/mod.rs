@@ -25,7 +25,7 @@ use super::rollback::RolledBack;
 use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -98,7 +98,8 @@ impl ServicePlan {
         Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
-    fn short_digest(&self) -> String {
+    /// The digest as tags hold it.
+    pub fn short_digest(&self) -> String {
         short_digest(&self.digest)
     }
 
@@ -164,7 +165,7 @@ pub struct Against {
 }
 
 /// Why AWS differs from git.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It does not differ.

@@ -24,7 +24,7 @@ pub struct Simulated {
     address: String,
     stop: CancellationToken,
     daemon: Option<JoinHandle<anyhow::Result<()>>>,
-    _state: tempfile::TempDir,
+    _state: Arc<tempfile::TempDir>,
 }
 
 /// Requests go straight into the account.
@@ -89,7 +89,11 @@ impl Drop for Served {
 impl Simulated {
     /// Starts the daemon; returns when it listens.
     pub fn start(account: Account, repository: &Repository) -> Self {
-        let state = tempfile::tempdir().unwrap();
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), account, repository)
+    }
+
+    /// The same with the state that another one has left.
+    pub fn start_in(state: Arc<tempfile::TempDir>, account: Account, repository: &Repository) -> Self {
         let settings = json!({
             "sources": [{
                 "name": "test", "url": repository.path(), "ref": { "branch": "main" }, "path": "env",

@@ -1,0 +1,212 @@
+//! `driftless history`: what was done to a service, asked of a running daemon.
+
+use super::{Exit, Output, ask};
+use crate::core::history::{Listed, when};
+use anyhow::Context;
+use clap::Args;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// How long the daemon may take; it gives up on its disk after 2 s.
+const LIMIT: Duration = Duration::from_secs(10);
+/// 200 rows, each with up to 50 changes of 400 characters, and room to spare.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The most characters of a commit's line in the table.
+const WHAT_CHARS_MAX: usize = 48;
+/// The most characters of what runs.
+const RUNS_CHARS_MAX: usize = 32;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The service; CLUSTER/SERVICE where the daemon follows several of that name
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// How many rows, the newest first; at most 200
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    output: Output,
+    /// Where the daemon listens
+    #[arg(long, env = "DRIFTLESS_HTTP__LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    address: String,
+}
+
+pub async fn run(options: Options) -> anyhow::Result<Exit> {
+    let (cluster, service) = match options.service.split_once('/') {
+        Some((cluster, service)) => (cluster.to_owned(), service.to_owned()),
+        None => (cluster_of(&options).await?, options.service.clone()),
+    };
+    let path =
+        format!("/api/v1/services/{}/{}/deployments?limit={}", segment(&cluster), segment(&service), options.limit);
+    let body = get(&options.address, &path).await?;
+    match options.output {
+        Output::Json => {
+            let answer: Value =
+                serde_json::from_str(&body).with_context(|| format!("{}: not a driftless", options.address))?;
+            println!("{answer:#}");
+        }
+        Output::Human => {
+            #[derive(Deserialize)]
+            struct Answer {
+                deployments: Vec<Listed>,
+            }
+            let Answer { deployments } = serde_json::from_str(&body).with_context(|| {
+                format!("{}: what it answers is not the history of a driftless of this version", options.address)
+            })?;
+            print!("{}", table(&deployments, Timestamp::now()));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// The cluster of the one service of this name.
+async fn cluster_of(options: &Options) -> anyhow::Result<String> {
+    let name = options.service.as_str();
+    let body = get(&options.address, "/api/v1/services").await?;
+    let all: Value = serde_json::from_str(&body).with_context(|| format!("{}: not a driftless", options.address))?;
+    let services = all["services"].as_array().into_iter().flatten();
+    let clusters: Vec<&str> = services
+        .filter(|service| service["service"] == name)
+        .filter_map(|service| service["cluster"].as_str())
+        .collect();
+    match clusters[..] {
+        [cluster] => Ok(cluster.to_owned()),
+        [] => anyhow::bail!(
+            "the daemon at {} follows no service {name}; of one that left git its history is shown as CLUSTER/{name}",
+            options.address
+        ),
+        _ => {
+            let names: Vec<String> = clusters.iter().map(|cluster| format!("{cluster}/{name}")).collect();
+            anyhow::bail!("there are several services {name}: say {}", names.join(" or "))
+        }
+    }
+}
+
+async fn get(address: &str, path: &str) -> anyhow::Result<String> {
+    let answer = tokio::time::timeout(LIMIT, ask::get(address, path, ANSWER_BYTES_MAX)).await;
+    let answer = answer.with_context(|| format!("{address} gives no answer in time"))??;
+    if answer.code == 200 {
+        return Ok(answer.body);
+    }
+    let detail = serde_json::from_str::<Value>(&answer.body).ok();
+    let detail = detail.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(&answer.status);
+    anyhow::bail!("{address}: {detail}")
+}
+
+/// A part of a path: nothing of it may end the part.
+fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+/// One line a row; below it why it did not come up.
+fn table(rows: &[Listed], now: Timestamp) -> String {
+    if rows.is_empty() {
+        return "Nothing was done yet.\n".to_owned();
+    }
+    let head = ["#", "WHEN", "RESULT", "RUNS", "COMMIT", "BY", "TOOK", "LIVE FOR"].map(str::to_owned);
+    let cells = |row: &Listed| {
+        let (mark, result) = row.deployment.outcome();
+        [
+            row.deployment.number.to_string(),
+            when(row.deployment.started_at, now),
+            format!("{mark} {result}"),
+            short(&row.deployment.runs(), RUNS_CHARS_MAX),
+            short(&row.deployment.what(), WHAT_CHARS_MAX),
+            row.deployment.by().to_owned(),
+            row.took(),
+            row.live_for(),
+        ]
+    };
+    let lines: Vec<[String; 8]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let mut text = String::new();
+    let whys = std::iter::once(None).chain(rows.iter().map(|row| row.deployment.reason.as_deref()));
+    for (line, why) in lines.iter().zip(whys) {
+        let [number, rest @ ..] = line;
+        let mut written = format!("{number:>0$}", widths[0]);
+        for (cell, width) in rest.iter().zip(&widths[1..]) {
+            let _ = write!(written, "  {cell:<width$}");
+        }
+        let _ = writeln!(text, "{}", written.trim_end());
+        if let Some(why) = why {
+            let _ = writeln!(text, "{:>1$}  {why}", "", widths[0]);
+        }
+    }
+    text
+}
+
+fn short(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some(_) => text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(number: u64, result: Value, more: Value) -> Listed {
+        let mut row = json!({
+            "cluster": "prod", "service": "prod-api", "number": number, "source": "prod", "declaration": "", "cause": "deploy",
+            "commit": { "revision": "8f3c2a1bd0e95210", "subject": "api: 2.1.0, two tasks minimum", "author": "Ana Souza" },
+            "startedAt": "2026-11-21T14:04:10Z", "endedAt": null, "result": result, "reason": null, "taskDefinition": null,
+            "images": ["1.dkr.ecr.us-east-1.amazonaws.com/api:2.1.0"], "changes": [], "steps": [], "restarts": true,
+            "rebuilt": false, "tookSeconds": 250, "liveSeconds": null, "liveNow": false,
+        });
+        for (key, value) in more.as_object().unwrap() {
+            row[key] = value.clone();
+        }
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_says_why() {
+        let rows = [
+            row(118, json!("rolled_back"), json!({ "reason": "2 tasks exited with 1; ECS: circuit breaker" })),
+            row(
+                117,
+                json!("live"),
+                json!({ "liveSeconds": 190_800, "liveNow": true, "startedAt": "2026-11-19T09:12:00Z" }),
+            ),
+            row(
+                9,
+                json!("corrected"),
+                json!({ "cause": "drift", "changes": ["scaling.max: 4 → 2  [no restart]"], "tookSeconds": 3 }),
+            ),
+            row(8, Value::Null, json!({ "tookSeconds": null })),
+        ];
+        let now = "2026-11-21T15:00:00Z".parse().unwrap();
+        let expected = "  #  WHEN           RESULT         RUNS       COMMIT                                    BY         TOOK   LIVE FOR
+118  today 14:04Z   ↩ rolled back  api:2.1.0  8f3c2a1 api: 2.1.0, two tasks minimum     Ana Souza  4m10s  -
+     2 tasks exited with 1; ECS: circuit breaker
+117  19 Nov 09:12Z  ✓ live         api:2.1.0  8f3c2a1 api: 2.1.0, two tasks minimum     Ana Souza  4m10s  2d 5h, now
+  9  today 14:04Z   ≠ corrected    api:2.1.0  8f3c2a1 scaling.max: 4 → 2  [no restart]  drift      3s     -
+  8  today 14:04Z   ▶ under way    api:2.1.0  8f3c2a1 api: 2.1.0, two tasks minimum     Ana Souza  -      -
+";
+        assert_eq!(table(&rows, now), expected);
+        assert_eq!(table(&[], now), "Nothing was done yet.\n");
+    }
+
+    #[test]
+    fn names_stay_one_part_of_the_path() {
+        assert_eq!(segment("prod-api_1"), "prod-api_1");
+        assert_eq!(segment("(shared)"), "%28shared%29");
+        assert_eq!(segment("a/../b c?"), "a%2F..%2Fb%20c%3F");
+        assert_eq!(short("abcdef", 4), "abc…");
+    }
+}
