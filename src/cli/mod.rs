@@ -114,7 +114,7 @@ enum Command {
     #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
     Render(render::Options),
     /// Shows what was done to a service: which commit, what came of it, how long it took; asks a running daemon
-    #[command(after_help = "Example: driftless history prod-api --limit 5")]
+    #[command(after_help = "Example: driftless history --limit 5 prod-api")]
     History(history::Options),
     /// Asks a running daemon whether it is alive, for container health checks
     #[command(after_help = "Example: driftless healthcheck --address 127.0.0.1:8080")]

@@ -3,7 +3,7 @@
 use super::images::Images;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// ECS in one region.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct Ecs {
     pub services: BTreeMap<String, Service>,
     /// By ARN. A stopped one stays for an hour.
     pub tasks: BTreeMap<String, Task>,
+    /// The tasks of each service, by ARN.
+    pub tasks_of: BTreeMap<String, BTreeSet<String>>,
     /// Service deployments by ARN.
     pub deployments: BTreeMap<String, ServiceDeployment>,
     /// Service revisions by ARN, as DescribeServiceRevisions answers them.

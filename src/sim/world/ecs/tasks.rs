@@ -68,6 +68,9 @@ pub fn start(world: &mut World, start: Start) -> String {
         groups: start.groups,
         counted: false,
     };
+    if let Some(service) = &task.service {
+        world.ecs.tasks_of.entry(service.clone()).or_default().insert(arn.clone());
+    }
     world.ecs.tasks.insert(arn.clone(), task);
     world.later(PROVISION_SECONDS, Due::Task(arn.clone()));
     arn
@@ -124,7 +127,10 @@ pub fn step(world: &mut World, arn: &str) {
             wake(world, arn);
         }
         _ => {
-            world.ecs.tasks.remove(arn);
+            let service = world.ecs.tasks.remove(arn).and_then(|task| task.service);
+            if let Some(all) = service.and_then(|service| world.ecs.tasks_of.get_mut(&service)) {
+                all.remove(arn);
+            }
         }
     }
 }

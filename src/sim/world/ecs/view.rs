@@ -24,7 +24,8 @@ const PENDING: &[&str] = &["PROVISIONING", "PENDING", "ACTIVATING"];
 
 /// The tasks of a service.
 pub fn tasks<'w>(world: &'w World, service: &'w str) -> impl Iterator<Item = &'w Task> {
-    world.ecs.tasks.values().filter(move |task| task.service.as_deref() == Some(service))
+    let arns = world.ecs.tasks_of.get(service);
+    arns.into_iter().flatten().filter_map(|arn| world.ecs.tasks.get(arn))
 }
 
 /// How many tasks of a deployment are running and pending.
