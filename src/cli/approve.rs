@@ -2,13 +2,12 @@
 
 use super::load::load;
 use super::plan::connect;
-use super::{Denied, Exit, Where};
+use super::{Exit, Where, ended};
 use crate::aws::apply::answer_pause;
 use crate::aws::pace::Priority;
 use crate::core::id::{Kind, ResourceId, ServiceName};
 use crate::core::observed::{Observed, Snapshot};
-use crate::core::retry::Class;
-use crate::core::rollout::{Pause, Rollout};
+use crate::core::rollout::Rollout;
 use crate::daemon::engine::rollout_of;
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -48,14 +47,7 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
         ensure!(pause.deployment.as_str().ends_with(asked), "deployment {asked} does not wait; {id} does");
     }
     eprintln!("{name}: deployment {id} {pause}");
-    answer(&observer.clients, &pause, approves).await?;
+    answer_pause(&observer.clients, &pause, approves).await.map_err(ended)?;
     println!("{}: {name}, deployment {id}", if approves { "Approved" } else { "Rejected" });
     Ok(Exit::Ok)
-}
-
-async fn answer(clients: &crate::aws::clients::Clients, pause: &Pause, approves: bool) -> anyhow::Result<()> {
-    answer_pause(clients, pause, approves).await.map_err(|error| match error.class() {
-        Class::Denied => anyhow::Error::new(Denied(error.to_string())),
-        _ => anyhow::Error::new(error),
-    })
 }

@@ -17,6 +17,7 @@ mod service;
 mod status;
 mod validate;
 
+use crate::core::retry::Class;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -220,6 +221,14 @@ async fn short(command: Command) -> anyhow::Result<Exit> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Denied(pub String);
+
+/// An error of AWS as a command ends with it: a permission that is missing has an exit code of its own.
+fn ended(error: crate::aws::call::Error) -> anyhow::Error {
+    match error.class() {
+        Class::Denied => anyhow::Error::new(Denied(error.to_string())),
+        _ => anyhow::Error::new(error),
+    }
+}
 
 /// Whether problems and plans are drawn in colour on stderr.
 pub fn colour() -> bool {

@@ -7,7 +7,7 @@
 
 use super::load::Loaded;
 use super::plan::connect;
-use super::{Denied, Exit};
+use super::{Denied, Exit, ended};
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
@@ -68,10 +68,7 @@ pub async fn run(loaded: &Loaded, name: &str, acknowledged: Option<&str>, policy
 
 /// The ECS services that this environment made and that it does not declare, by their tags.
 async fn left(observer: &Observer, desired: &Desired) -> anyhow::Result<BTreeSet<ServiceName>> {
-    let names = observer.service_names(Priority::Commit).await.map_err(|error| match error.class() {
-        Class::Denied => anyhow::Error::new(Denied(error.to_string())),
-        _ => anyhow::Error::new(error),
-    })?;
+    let names = observer.service_names(Priority::Commit).await.map_err(ended)?;
     let unknown: BTreeSet<ResourceId> = names
         .into_iter()
         .filter(|name| !desired.services.contains_key(name))

@@ -2,14 +2,13 @@
 
 use super::load::{Loaded, load};
 use super::plan::connect;
-use super::{Denied, Where};
+use super::{Where, ended};
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::action::Action;
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
 use crate::core::observed::Snapshot;
-use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::daemon::engine::rollout_of;
 use anyhow::{Context, ensure};
@@ -65,9 +64,6 @@ impl OneService {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         let action = Action::tag(self.id.clone(), &self.arn, &tags).context("a service can be tagged")?;
         let done = apply(&self.observer.clients, &action, action.input.document.clone(), Priority::Commit).await;
-        done.map(|_| ()).map_err(|error| match error.class() {
-            Class::Denied => anyhow::Error::new(Denied(error.to_string())),
-            _ => anyhow::Error::new(error),
-        })
+        done.map(|_| ()).map_err(ended)
     }
 }

@@ -9,7 +9,6 @@ use super::state::{Deployment, Group, Service, ServiceDeployment};
 use super::tasks;
 use crate::sim::wire::time;
 use crate::sim::world::agenda::Due;
-use crate::sim::world::elbv2;
 use crate::sim::world::{World, input};
 use serde_json::{Map, Value, json};
 
@@ -368,12 +367,7 @@ fn go_back(world: &mut World, service: &str, failed: &ServiceDeployment, revisio
 
 /// Production and test traffic go to the revision that had it before.
 fn elbv2_back(world: &mut World, service: &str, deployment: &ServiceDeployment) {
-    let weights = |world: &World, revision: &[String]| -> Vec<Group> {
-        let found = world.ecs.services.get(service);
-        let all = found.into_iter().flat_map(|s| s.deployments.iter().filter(|d| revision.contains(&d.revision)));
-        all.flat_map(|d| d.groups.clone()).collect()
-    };
-    let (blue, green) = (weights(world, &deployment.sources), weights(world, std::slice::from_ref(&deployment.target)));
+    let (blue, green) = stages::colours(world, deployment);
     stages::shift(world, service, (&blue, &green), stages::Traffic::Both, 0.0);
     if let Some(deployment) = world.ecs.deployments.get_mut(&deployment.arn) {
         (deployment.production, deployment.test) = (0.0, 0.0);
@@ -425,9 +419,4 @@ pub fn rules(service: &Service) -> Vec<(String, Option<String>)> {
         Some((production, input::text(advanced, "testListenerRule").map(str::to_owned)))
     };
     input::list(&service.settings, "loadBalancers").iter().filter_map(of).collect()
-}
-
-/// Sets the weights of a rule.
-pub fn weigh(world: &mut World, rule: &str, weights: &[(String, i64)]) {
-    elbv2::targets::shift(world, rule, weights);
 }

@@ -1,5 +1,6 @@
 //! Service deployments and service revisions: List, Describe, Stop, Continue.
 
+use super::common::short;
 use super::deploy::{self, Cause};
 use super::state::{Service, ServiceDeployment};
 use super::{stages, view};
@@ -28,11 +29,10 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answe
 fn service<'w>(world: &'w World, input: &Value) -> Result<&'w Service, Refusal> {
     let asked = input::required(input, "service", BAD)?;
     let cluster = input::text(input, "cluster").unwrap_or("default");
-    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let arn = if asked.starts_with("arn:") {
         asked.to_owned()
     } else {
-        world.arn("ecs", &format!("service/{}/{}", last(cluster), last(asked)))
+        world.arn("ecs", &format!("service/{}/{}", short(cluster), short(asked)))
     };
     let found = world.ecs.services.get(&arn);
     found.ok_or_else(|| Refusal::new("ServiceNotFoundException", "Service not found."))

@@ -3,6 +3,7 @@
 //! Developer Guide: "Deploy Amazon ECS services by replacing tasks" (the two percentages), "How the Amazon ECS deployment
 //! circuit breaker detects failures", "Service event messages", "Service throttle logic".
 
+use super::common::short;
 use super::deploy::{self, Cause};
 use super::state::{Deployment, Service, Task};
 use super::{tasks, view};
@@ -61,7 +62,8 @@ pub fn look(world: &mut World, arn: &str) {
     watch_alarms(world, arn);
     balance(world, arn);
     clear_away(world, arn);
-    if !is_settled(world, arn) {
+    // Nothing changes in a steady service before something happens to it.
+    if !is_steady(world, arn) {
         look_in(world, arn, UNSTEADY_LOOK_SECONDS);
     }
 }
@@ -118,7 +120,7 @@ fn judge_health(world: &mut World, arn: &str) {
         if ran < grace {
             continue;
         }
-        let id = id_of(&task.arn);
+        let id = short(&task.arn);
         let sick =
             task.groups.iter().find(|g| targets::health(world, &g.arn, &task.address, g.port) == Some("unhealthy"));
         if let Some(group) = sick {
@@ -276,7 +278,7 @@ fn bring_to(world: &mut World, service: &Service, deployment: &Deployment, wante
                 run: Value::Null,
             },
         );
-        started.push(format!("(task {})", id_of(&task)));
+        started.push(format!("(task {})", short(&task)));
     }
     let message = format!("has started {} tasks: {}", started.len(), started.join(" "));
     event(world, &service.arn, &message);
@@ -297,7 +299,7 @@ fn stop_for_scaling(world: &mut World, task: &Task) {
     if !task.groups.is_empty() && task.last == "RUNNING" {
         event(world, service, "has begun draining connections on 1 tasks");
     }
-    event(world, service, &format!("has stopped 1 running tasks: (task {})", id_of(&task.arn)));
+    event(world, service, &format!("has stopped 1 running tasks: (task {})", short(&task.arn)));
     let reason = format!("Scaling activity initiated by (deployment {})", task.started_by);
     tasks::stop(world, &task.arn, "ServiceSchedulerInitiated", reason);
 }
@@ -351,13 +353,4 @@ fn is_steady(world: &World, arn: &str) -> bool {
     let [only] = service.deployments.as_slice() else { return false };
     let stopping = of_service(world, arn, |task| task.desired == "STOPPED" && task.last != "STOPPED");
     only.rollout == "COMPLETED" && stopping.is_empty() && is_up(world, service, only)
-}
-
-/// Nothing will change before something happens to it.
-fn is_settled(world: &World, arn: &str) -> bool {
-    is_steady(world, arn)
-}
-
-fn id_of(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or_default()
 }

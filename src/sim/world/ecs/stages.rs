@@ -13,6 +13,7 @@ use super::scheduler;
 use super::state::{Group, ServiceDeployment};
 use crate::sim::wire::time;
 use crate::sim::world::agenda::Due;
+use crate::sim::world::elbv2::targets;
 use crate::sim::world::{World, input};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -202,7 +203,7 @@ fn scale_up(world: &mut World, deployment: &ServiceDeployment) -> bool {
 }
 
 /// The groups of the old and the new revision.
-fn colours(world: &World, deployment: &ServiceDeployment) -> (Vec<Group>, Vec<Group>) {
+pub fn colours(world: &World, deployment: &ServiceDeployment) -> (Vec<Group>, Vec<Group>) {
     let found = world.ecs.services.get(&deployment.service);
     let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<Group> {
         let all = found.into_iter().flat_map(|s| s.deployments.iter().filter(|d| wanted(&d.revision)));
@@ -220,10 +221,10 @@ pub fn shift(world: &mut World, service: &str, (blue, green): (&[Group], &[Group
         let green_part = percent.round() as i64;
         let weights = [(blue.arn.clone(), 100 - green_part), (green.arn.clone(), green_part)];
         if traffic != Traffic::Test {
-            deploy::weigh(world, &production, &weights);
+            targets::shift(world, &production, &weights);
         }
         if let Some(test) = test.filter(|_| traffic != Traffic::Production) {
-            deploy::weigh(world, &test, &weights);
+            targets::shift(world, &test, &weights);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! RunTask, StopTask, ListTasks, DescribeTasks.
 
+use super::common::short;
 use super::state::Task;
 use super::tasks::{self, Start};
 use super::{clusters, task_definitions};
@@ -89,7 +90,7 @@ fn documents(world: &World, arns: &[String]) -> Vec<Value> {
 
 /// The task of an ARN or id in a cluster.
 fn find<'w>(world: &'w World, cluster: &str, asked: &str) -> Option<&'w Task> {
-    let id = asked.rsplit('/').next().unwrap_or(asked);
+    let id = short(asked);
     let arn = world.arn("ecs", &format!("task/{cluster}/{id}"));
     world.ecs.tasks.get(&arn)
 }
@@ -110,7 +111,7 @@ fn stop(world: &mut World, input: &Value) -> Answer {
 fn list(world: &mut World, input: &Value) -> Answer {
     let cluster = clusters::active(world, input)?;
     let status = input::text(input, "desiredStatus").unwrap_or("RUNNING");
-    let service = input::text(input, "serviceName").map(|name| name.rsplit('/').next().unwrap_or(name));
+    let service = input::text(input, "serviceName").map(short);
     if let Some(service) = service {
         let arn = world.arn("ecs", &format!("service/{cluster}/{service}"));
         if !world.ecs.services.contains_key(&arn) {
@@ -121,10 +122,9 @@ fn list(world: &mut World, input: &Value) -> Answer {
         arn.rsplit_once('/').and_then(|(_, name)| name.rsplit_once(':')).map_or("", |(family, _)| family).to_owned()
     };
     let fits = |task: &&Task| {
-        let of = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
         task.cluster == cluster
             && task.desired == status
-            && service.is_none_or(|name| task.service.as_deref().map(of).as_deref() == Some(name))
+            && service.is_none_or(|name| task.service.as_deref().map(short) == Some(name))
             && input::text(input, "startedBy").is_none_or(|by| task.started_by == by)
             && input::text(input, "family").is_none_or(|family| family_of(&task.task_definition) == family)
     };
@@ -152,7 +152,7 @@ fn describe(world: &mut World, input: &Value) -> Answer {
         match find(world, &cluster, name) {
             Some(task) => found.push(tasks::document(world, task)),
             None => {
-                let id = name.rsplit('/').next().unwrap_or(name);
+                let id = short(name);
                 let arn = world.arn("ecs", &format!("task/{cluster}/{id}"));
                 failures.push(json!({ "arn": arn, "reason": "MISSING" }));
             }

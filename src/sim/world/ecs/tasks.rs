@@ -5,6 +5,7 @@
 //!       \_____________\___________________________________________________________________________/
 //! ```
 
+use super::common::short;
 use super::images::Behaviour;
 use super::scheduler;
 use super::state::{Group, Task, Times};
@@ -84,7 +85,7 @@ pub fn definitions<'w>(world: &'w World, revision: &str) -> &'w [Value] {
 
 fn containers(world: &mut World, task: &str, revision: &str) -> Vec<Value> {
     let definitions = definitions(world, revision).to_vec();
-    let id = task.rsplit('/').next().unwrap_or_default().to_owned();
+    let id = short(task).to_owned();
     let mut all = Vec::with_capacity(definitions.len());
     for definition in &definitions {
         let digits = world.digits(10);
@@ -221,7 +222,7 @@ fn run(world: &mut World, arn: &str) {
     let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
     (task.times.pulled, task.times.started) = (Some(now), Some(now));
     for (container, digest) in task.containers.iter_mut().zip(digests) {
-        let id = arn.rsplit('/').next().unwrap_or_default();
+        let id = short(arn);
         container["runtimeId"] = json!(format!("{id}-{}", &digest[7..17]));
         container["imageDigest"] = json!(digest);
     }
@@ -320,12 +321,8 @@ fn enter(world: &mut World, arn: &str, all: &[(Value, Behaviour)]) {
         scheduler::event(world, &service, &format!("registered 1 targets in (target-group {})", group.arn));
     }
     for (registry, port) in registries(world, &task) {
-        discovery::register(world, &registry, id_of(arn), &task.address, port);
+        discovery::register(world, &registry, short(arn), &task.address, port);
     }
-}
-
-fn id_of(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or_default()
 }
 
 fn registries(world: &World, task: &Task) -> Vec<(String, Option<i64>)> {
@@ -347,7 +344,7 @@ pub fn stop(world: &mut World, arn: &str, code: &'static str, reason: String) {
     (task.stop_code, task.stopped_reason, task.times.stopping) = (Some(code), reason, Some(now));
     let (task, was) = (task.clone(), task.last);
     for (registry, _) in registries(world, &task) {
-        discovery::deregister(world, &registry, id_of(arn));
+        discovery::deregister(world, &registry, short(arn));
     }
     if was == "RUNNING" {
         for group in &task.groups {
@@ -400,7 +397,7 @@ fn write(world: &mut World, arn: &str, definition: &Value, lines: &[String]) {
         return;
     };
     let name = definition["name"].as_str().unwrap_or_default();
-    let (group, stream) = (group.to_owned(), format!("{prefix}/{name}/{}", id_of(arn)));
+    let (group, stream) = (group.to_owned(), format!("{prefix}/{name}/{}", short(arn)));
     for line in lines {
         logs::write(world, &group, &stream, line);
     }
@@ -426,7 +423,7 @@ pub fn document(world: &World, task: &Task) -> Value {
     let of = |name: &str| definition.and_then(|document| document.get(name)).cloned().unwrap_or(Value::Null);
     let family = of("family").as_str().unwrap_or_default().to_owned();
     let group = match &task.service {
-        Some(service) => format!("service:{}", id_of(service)),
+        Some(service) => format!("service:{}", short(service)),
         None => input::text(&task.run, "group").map_or_else(|| format!("family:{family}"), str::to_owned),
     };
     let launch = launch_type(world, task);
@@ -491,7 +488,7 @@ fn attachments(task: &Task, network: &Value) -> Value {
         return json!([]);
     }
     json!([{
-        "id": id_of(&task.arn), "type": "ElasticNetworkInterface",
+        "id": short(&task.arn), "type": "ElasticNetworkInterface",
         "status": if task.last == "PROVISIONING" { "ATTACHING" } else { "ATTACHED" },
         "details": [{ "name": "privateIPv4Address", "value": task.address }],
     }])
