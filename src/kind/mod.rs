@@ -47,3 +47,10 @@ pub const KINDS: &[KindSpec] = &[
     // Last: from which declaration all of it was brought up to date.
     KindSpec { kind: Kind::Service, plan: service::mark },
 ];
+
+/// What comes before all of that for a service that goes back while a deployment of it is under way: whether ECS takes that
+/// one back itself, or waits for an answer.
+pub const BACK: &[KindSpec] = &[
+    KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },
+    KindSpec { kind: Kind::Service, plan: service::back },
+];

@@ -24,6 +24,7 @@ mod prune;
 mod reading;
 mod replace;
 mod reuse;
+mod rollback;
 mod rollout;
 mod rollouts;
 mod simulated;

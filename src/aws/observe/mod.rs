@@ -13,6 +13,7 @@ mod scaling;
 mod tags;
 
 pub use cache::Cache;
+pub use rollout::PAST;
 
 use super::call::{Error, Operation};
 use super::clients::Clients;
