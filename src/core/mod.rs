@@ -8,6 +8,7 @@ pub mod event;
 pub mod history;
 pub mod id;
 pub mod image;
+pub mod log_lines;
 pub mod normal;
 pub mod observed;
 pub mod pause;

@@ -15,6 +15,7 @@ mod environment;
 pub mod execute;
 pub mod images;
 mod intents;
+pub mod lines;
 mod pass;
 pub mod past;
 mod queue;

@@ -125,6 +125,7 @@ fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value 
         "images": tasks.map(|tasks| tasks.images.clone()),
         "digests": tasks.map(|tasks| tasks.digests.clone()),
         "rollout": tasks.map(|tasks| tasks.rollout.clone()),
+        "lastLines": tasks.and_then(|tasks| tasks.last_lines.clone()),
         "error": service.error.as_ref().map(|(why, again_at)| json!({ "message": why, "againAt": again_at })),
     })
 }

@@ -7,6 +7,7 @@ use crate::core::event::Tasks;
 use crate::core::history::{Listed, listed, when};
 use crate::core::id::ServiceId;
 use crate::core::image;
+use crate::core::log_lines::LogLines;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -34,6 +35,7 @@ struct ServicePage {
     holds: Vec<String>,
     notes: Vec<String>,
     events: Vec<String>,
+    last_lines: Option<LogLines>,
     history: Vec<PastRow>,
     /// Why the history is not shown.
     no_history: Option<String>,
@@ -51,6 +53,7 @@ struct PastRow {
     took: String,
     live_for: String,
     why: Option<String>,
+    last_lines: Option<LogLines>,
     changes: Vec<String>,
 }
 
@@ -114,6 +117,7 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+        last_lines: service.tasks.as_ref().and_then(|tasks| tasks.last_lines.clone()),
         history,
         no_history,
     })
@@ -132,6 +136,7 @@ fn past_row(row: Listed, now: Timestamp) -> PastRow {
         took: row.took(),
         live_for: row.live_for(),
         why: row.deployment.reason,
+        last_lines: row.deployment.last_lines,
         changes: row.deployment.changes,
     }
 }

@@ -26,6 +26,7 @@ fn row(name: &str, number: u64) -> Deployment {
         ended_at: None,
         result: None,
         reason: None,
+        last_lines: None,
         task_definition: None,
         images: vec!["web:1".into()],
         changes: Vec::new(),

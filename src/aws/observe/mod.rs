@@ -7,6 +7,7 @@ mod discovery;
 mod ecs;
 mod elbv2;
 mod images;
+mod logs;
 mod names;
 mod rollout;
 mod scaling;

@@ -150,6 +150,7 @@ impl Service {
                 ended_at: None,
                 result: None,
                 reason: None,
+                last_lines: None,
                 task_definition: None,
                 images: Vec::new(),
                 changes: Vec::new(),
@@ -185,7 +186,14 @@ impl Service {
         let same = row.declaration == plan.short_digest();
         let other_runs =
             matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
+        let completed = tasks.rollout == Rollout::Completed;
         match row.result {
+            // It took longer than it may (rollout.timeout), and came up all the same.
+            Some(Outcome::Failed) if same && completed && plan.is_in_sync() && row.restarts && !other_runs => {
+                (row.result, row.ended_at, row.reason) = (Some(Outcome::Live), Some(at), None);
+                row.see(tasks);
+                return Some(row.clone());
+            }
             // ECS says that it gave up before it has gone back.
             Some(Outcome::Failed) if same && other_runs && failure(plan, tasks).is_some() => {
                 row.result = Some(Outcome::RolledBack);
@@ -196,9 +204,9 @@ impl Service {
         }
         if same && let Some(reason) = failure(plan, tasks) {
             let result = if other_runs { Outcome::RolledBack } else { Outcome::Failed };
+            row.last_lines.clone_from(&tasks.last_lines);
             return self.end(at, result, Some(reason));
         }
-        let completed = tasks.rollout == Rollout::Completed;
         let drift = row.cause == Some(Cause::Drift);
         let over = match plan.cause {
             Cause::InSync if plan.is_in_sync() => completed || (drift && !row.restarts),
@@ -332,6 +340,7 @@ fn rebuilt(
             ended_at: result.and(deployment.finished_at),
             result,
             reason: deployment.reason.clone().filter(|_| !good).map(shortened),
+            last_lines: None,
             task_definition: deployment.task_definition.clone(),
             images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
             changes: Vec::new(),
@@ -436,6 +445,7 @@ mod tests {
                 _ => Rollout::InProgress { running: 0, desired: 1, failed: 0, note: None },
             },
             events: vec![],
+            last_lines: None,
         }
     }
 

@@ -4,6 +4,7 @@
 mod fold;
 
 use super::id::{Arn, Revision, ServiceId, SourceName};
+use super::log_lines::LogLines;
 use super::plan::Cause;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct Deployment {
     pub result: Option<Outcome>,
     /// Why it failed, or what keeps it.
     pub reason: Option<String>,
+    /// What the last task wrote that failed, where that was read.
+    #[serde(default)]
+    pub last_lines: Option<LogLines>,
     /// The revision that the service was to run.
     pub task_definition: Option<Arn>,
     /// The images of that revision, as it names them.
@@ -246,6 +250,7 @@ mod tests {
             ended_at: ended.map(at),
             result,
             reason: None,
+            last_lines: None,
             task_definition: None,
             images: Vec::new(),
             changes: Vec::new(),
