@@ -218,7 +218,9 @@ impl Pass {
         observer: &Observer,
         memory: BTreeMap<ServiceName, Memory>,
     ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
-        self.plan_with(observer, memory, Snapshot::new(Timestamp::now())).await
+        let now = Timestamp::now();
+        let snapshot = if self.only_follows() { observer.recent(now) } else { Snapshot::new(now) };
+        self.plan_with(observer, memory, snapshot).await
     }
 
     async fn plan_with(
@@ -239,6 +241,14 @@ impl Pass {
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
+    }
+
+    /// Whether everything was written that git says, and only its rollouts are followed.
+    fn only_follows(&self) -> bool {
+        self.memory.iter().all(|(name, memory)| {
+            let declared = self.environment.desired.services.get(name);
+            memory.rolling.is_some() && declared.is_some_and(|known| memory.applied.as_ref() == Some(&known.digest))
+        })
     }
 
     /// What a commit changed, and what was not brought up yet, is read before what is only looked at again.

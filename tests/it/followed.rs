@@ -99,3 +99,30 @@ fn a_rollout_that_takes_too_long_has_failed_and_may_come_up_all_the_same() {
     assert_eq!(rows.as_array().map(Vec::len), Some(1));
     assert_eq!(daemon.done("CreateService") + daemon.done("UpdateService"), 1, "{}", daemon.log());
 }
+
+#[test]
+fn what_stands_beside_a_service_is_not_read_with_each_look_at_its_rollout() {
+    let (account, repository) = (account(10.0), small::repository(&["web"]));
+    account.call("elbv2", "CreateLoadBalancer", json!({ "Name": "lb", "Subnets": ["subnet-1", "subnet-2"] })).unwrap();
+    let shared = "loadBalancers:\n  lb:\n    listeners:\n      - { port: 80, protocol: HTTP, defaultActions: [{ type: fixed-response, fixedResponseConfig: { statusCode: \"404\" } }] }\n";
+    repository.write("environment.yaml", &format!("{}{shared}", small::ENVIRONMENT));
+    let balanced = small::service("web").replace(
+        "desiredCount: 2",
+        "desiredCount: 2, loadBalancers: [{ targetGroup: web, containerName: web, containerPort: 80 }]",
+    ) + "targetGroups: { web: { protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-1 } }\n\
+         rules: [{ listener: \"lb:80\", priority: 1, conditions: [{ field: host-header, hostHeaderConfig: { values: [a.example.org] } }], actions: [{ type: forward, targetGroup: web }] }]\n";
+    repository.write(&small::file("web"), &balanced);
+    repository.commit("Behind a load balancer");
+    let daemon = Simulated::start(account, &repository);
+    daemon.wait_until("1 is live", |status| status.all("live"));
+    repository.edit(&small::file("web"), small::IMAGE, "public.ecr.aws/small/web:slow-900");
+    repository.commit("2 takes a minute and a half");
+    daemon.wait_until("2 is on its way", |status| status.service("web")["state"] == "deploying");
+    let count = |operation: &str| daemon.account.ledger().iter().filter(|entry| entry.operation == operation).count();
+    let counts = || ["DescribeServiceDeployments", "DescribeRules"].map(count);
+    let before = counts();
+    daemon.wait_until("it was looked at six times", |_| counts()[0] >= before[0] + 6);
+    let read = counts()[1] - before[1];
+    assert!((1..=3).contains(&read), "{read} reads of what nobody has changed, in some 18 s");
+    assert_eq!(daemon.seen().service("web")["state"], "deploying");
+}
