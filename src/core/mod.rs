@@ -1,5 +1,6 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
 
+pub mod act;
 pub mod action;
 pub mod desired;
 pub mod diff;

@@ -443,6 +443,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            act: None,
         }
     }
 

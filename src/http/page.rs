@@ -37,6 +37,8 @@ struct ServicePage {
     events: Vec<String>,
     last_lines: Option<LogLines>,
     history: Vec<PastRow>,
+    /// What people did: when, and what with who and why.
+    acts: Vec<(String, String)>,
     /// Why the history is not shown.
     no_history: Option<String>,
 }
@@ -107,6 +109,8 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         Ok(rows) => (listed(rows, now).into_iter().map(|row| past_row(row, now)).collect(), None),
         Err(why) => (Vec::new(), Some(why)),
     };
+    // Where they cannot be read the rows cannot either, and that is said.
+    let acts = (shared.acts)(id.clone(), PAST_ROWS).await.unwrap_or_default();
     let plan = service.plan.as_deref();
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
     render(&ServicePage {
@@ -119,6 +123,7 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
         last_lines: service.tasks.as_ref().and_then(|tasks| tasks.last_lines.clone()),
         history,
+        acts: acts.iter().map(|act| (when(act.at, now), act.to_string())).collect(),
         no_history,
     })
 }

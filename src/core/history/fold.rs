@@ -2,6 +2,7 @@
 //! ends with the first plan that shows what came of it; so a row that a stop left open is continued after the start.
 
 use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX};
+use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
@@ -22,6 +23,8 @@ pub struct History {
 
 #[derive(Debug, Default)]
 struct Service {
+    /// The act that was seen last.
+    act: Option<Act>,
     /// The newest row, open or not.
     newest: Option<Deployment>,
     /// The last plan that had steps, and when and from which commit it was made.
@@ -40,7 +43,7 @@ struct Planned {
 impl History {
     /// Continues from the newest row of each service.
     pub fn load(newest: impl IntoIterator<Item = Deployment>) -> Self {
-        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), planned: None });
+        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), ..Service::default() });
         Self { services: newest.into_iter().map(service).collect() }
     }
 
@@ -85,6 +88,18 @@ impl History {
             | What::Read { .. }
             | What::Started { .. } => Vec::new(),
         }
+    }
+
+    /// The act of a person that an event shows for the first time in this process.
+    pub fn act(&mut self, event: &Event) -> Option<(ServiceId, Act)> {
+        let What::Planned { plan, .. } = &event.what else { return None };
+        let act = plan.act.as_ref()?;
+        let service = self.service(&plan.id);
+        if service.act.as_ref() == Some(act) {
+            return None;
+        }
+        service.act = Some(act.clone());
+        Some((plan.id.clone(), act.clone()))
     }
 
     fn service(&mut self, id: &ServiceId) -> &mut Service {
@@ -153,6 +168,7 @@ impl Service {
                 last_lines: None,
                 task_definition: None,
                 images: Vec::new(),
+                digests: BTreeMap::new(),
                 changes: Vec::new(),
                 steps: Vec::new(),
                 restarts: false,
@@ -229,11 +245,12 @@ impl Service {
             return self.end(at, result, None);
         }
         // The revision and its images, once they are seen.
-        let before = (row.task_definition.clone(), row.images.clone());
+        let seen = |row: &Deployment| (row.task_definition.clone(), row.images.clone(), row.digests.clone());
+        let before = seen(row);
         if same && row.restarts && plan.task_definition.is_some() && plan.task_definition == tasks.task_definition {
             row.see(tasks);
         }
-        (before != (row.task_definition.clone(), row.images.clone())).then(|| row.clone())
+        (before != seen(row)).then(|| row.clone())
     }
 }
 
@@ -267,6 +284,7 @@ impl Deployment {
         if tasks.task_definition.is_some() {
             self.task_definition = tasks.task_definition.clone();
             self.images = tasks.images.clone();
+            self.digests = tasks.digests.clone();
         }
     }
 }
@@ -343,6 +361,7 @@ fn rebuilt(
             last_lines: None,
             task_definition: deployment.task_definition.clone(),
             images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
+            digests: BTreeMap::new(),
             changes: Vec::new(),
             steps: Vec::new(),
             restarts: true,
@@ -428,6 +447,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            act: None,
         }
     }
 

@@ -14,6 +14,7 @@ mod planner;
 pub mod text;
 mod window;
 
+use super::act::Act;
 use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
@@ -75,6 +76,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// What a person did last to the service beside git.
+    pub act: Option<Act>,
 }
 
 impl ServicePlan {
