@@ -2,6 +2,7 @@
 
 use super::service::OneService;
 use super::{Exit, Where};
+use crate::core::act::Deed;
 use crate::core::action::Action;
 use crate::core::rollout::Rollout;
 use anyhow::{bail, ensure};
@@ -33,5 +34,10 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
     // The very deployment that was looked at: ECS refuses what somebody else answered meanwhile.
     service.act(&Action::answer(service.id.clone(), &pause, approves)).await?;
     println!("{}: {name}, deployment {id}", if approves { "Approved" } else { "Rejected" });
+    let deed = if approves { Deed::Approved } else { Deed::Rejected };
+    let by = service.who().await?;
+    if let Err(error) = service.note(deed, (&by, &format!("deployment {id}")), &[]).await {
+        eprintln!("warning: that {by} did it could not be written to the service's tags: {error:#}");
+    }
     Ok(Exit::Ok)
 }

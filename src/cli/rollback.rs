@@ -7,6 +7,7 @@
 use super::healthy::{Asked, Found, Healthy};
 use super::service::OneService;
 use super::{Exit, Where};
+use crate::core::act::Deed;
 use crate::core::id::ServiceName;
 use crate::core::pause::Pause;
 use crate::core::plan::{FAILED_TAG, short_digest};
@@ -66,7 +67,8 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
         by: service.who().await?,
         why: reason,
     };
-    service.tag(&[(ROLLED_BACK_TAG, rolled.tag_value())]).await?;
+    let why = format!("to {}: {}", commit.revision.short(), rolled.why);
+    service.note(Deed::RolledBack, (&rolled.by, &why), &[(ROLLED_BACK_TAG, rolled.tag_value())]).await?;
     println!("{name} {rolled}");
     let known = match known {
         Known::Healthy { by } => by,
@@ -107,7 +109,8 @@ pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let declared = &service.loaded.desired()?.services[&ServiceName::from(name.as_str())];
     let held = RolledBack::of(&service.tags, &declared.digest);
     let retried = format!("retry {}", short_digest(&declared.digest));
-    service.tag(&[(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)]).await?;
+    let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)];
+    service.note(Deed::Retried, (&service.who().await?, ""), &tags).await?;
     match held {
         Some(rolled) => println!("{name} follows git again; it was {rolled}"),
         None => println!("{name} is tried again as git says it"),

@@ -6,6 +6,7 @@ use super::{Where, ended};
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
+use crate::core::act::{ACT_TAG, Act, Deed};
 use crate::core::action::Action;
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
 use crate::core::observed::{Observed, Snapshot};
@@ -73,9 +74,11 @@ impl OneService {
         rollout_of(&self.snapshot, &ServiceName::from(&*self.id.name), None)
     }
 
-    /// Sets tags; others stay.
-    pub async fn tag(&self, tags: &[(&str, String)]) -> anyhow::Result<()> {
-        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    /// Sets the tags that a deed of a person is, and the one that says who did it and why; others stay.
+    pub async fn note(&self, deed: Deed, (by, why): (&str, &str), tags: &[(&str, String)]) -> anyhow::Result<()> {
+        let act = Act { at: Timestamp::now(), deed, by: by.to_owned(), why: why.to_owned() };
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        let tags = tags.chain([(ACT_TAG.to_owned(), act.tag_value())]).collect();
         let action = Action::tag(self.id.clone(), &self.arn, &tags).context("a service can be tagged")?;
         self.act(&action).await
     }

@@ -11,7 +11,7 @@ use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName};
 use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
 use crate::core::plan::{Applied, FAILED_TAG, Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
-use crate::core::rollout::{Evidence, Rollout, rollout, rollout_with};
+use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
 use crate::core::shape::Shapes;
 use crate::kind::BACK;
 use jiff::Timestamp;
@@ -229,6 +229,29 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         }
     }
     Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+}
+
+/// The same, and that it may take as long only as git allows.
+pub fn followed(
+    snapshot: &Snapshot,
+    declared: Option<&Arc<Declared>>,
+    name: &ServiceName,
+    revision: Option<&Arn>,
+) -> Option<Rollout> {
+    let rollout = rollout_of(snapshot, name, revision)?;
+    let runs = || snapshot.service(name)?.task_definition.as_ref();
+    let live = snapshot.live(&ResourceId::new(Kind::ServiceDeployments, name.as_str()));
+    let began = match live.map(|live| &live.facts) {
+        Some(Facts::Deployments(all)) => {
+            let evidence = Evidence { deployments: all, ..Evidence::default() };
+            let followed = evidence.deployment_of(revision.or_else(runs));
+            // What came up once, and is gone back to, began long ago.
+            followed.filter(|deployment| deployment.finished_at.is_none()).and_then(|deployment| deployment.created_at)
+        }
+        _ => None,
+    };
+    let limit = declared.and_then(|declared| declared.follow.timeout);
+    Some(in_time(rollout, began, limit, snapshot.taken_at))
 }
 
 /// The target groups in which a service's tasks may be, by ARN.
