@@ -39,6 +39,8 @@ pub enum Asked {
 pub struct Found {
     /// The commit.
     pub commit: Commit,
+    /// The digest of what it declares.
+    pub digest: String,
     /// What is known of it.
     pub known: Known,
     /// Newer commits that are known to have failed, and why.
@@ -122,7 +124,10 @@ impl<'s> Healthy<'s> {
             seen.clone_from(&older.digest);
             match self.known(&older).await? {
                 Known::Failed { why } => skipped.push((revision, why)),
-                known => return Ok(Found { commit: git::commit_info(&self.mirror, &revision, None)?, known, skipped }),
+                known => {
+                    let commit = git::commit_info(&self.mirror, &revision, None)?;
+                    return Ok(Found { commit, digest: older.digest.clone(), known, skipped });
+                }
             }
         }
         let failed: Vec<String> =
@@ -147,7 +152,8 @@ impl<'s> Healthy<'s> {
         if let (Known::Failed { why }, false) = (&known, force) {
             bail!("commit {short} is known to have failed: {why}; choose another, or --force");
         }
-        Ok(Found { commit: git::commit_info(&self.mirror, &revision, None)?, known, skipped: Vec::new() })
+        let commit = git::commit_info(&self.mirror, &revision, None)?;
+        Ok(Found { commit, digest: older.digest.clone(), known, skipped: Vec::new() })
     }
 
     /// The commit that a text means, and the row where it is a row's number.
@@ -219,18 +225,18 @@ impl<'s> Healthy<'s> {
         if by_rows != Known::Nothing {
             return Ok(by_rows);
         }
-        if self.tags.get(FAILED_TAG) == Some(&short_digest(&older.digest)) {
-            return Ok(Known::Failed { why: "its rollout failed".to_owned() });
-        }
         let left = self.declared.clone();
         let (left, of_it) = (self.task_definition(&left).await?, self.task_definition(older).await?);
-        let shared = left == of_it;
-        Ok(match of_it {
-            Some(arn) => match Known::to_ecs(&self.deployments, &arn, shared) {
-                Known::Failed { why } => Known::Failed { why: format!("its rollout failed: {why}") },
-                known => known,
-            },
+        let by_ecs = match &of_it {
+            Some(arn) => Known::to_ecs(&self.deployments, arn, left == of_it),
             None => Known::Nothing,
+        };
+        // The tag is about the whole declaration.
+        let tagged = self.tags.get(FAILED_TAG) == Some(&short_digest(&older.digest));
+        Ok(match by_ecs {
+            Known::Failed { why } => Known::Failed { why: format!("its rollout failed: {why}") },
+            Known::Healthy { .. } | Known::Nothing if tagged => Known::Failed { why: "its rollout failed".to_owned() },
+            known => known,
         })
     }
 

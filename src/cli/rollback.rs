@@ -60,7 +60,7 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     }
     let healthy = Healthy::of(&service, declared.clone(), newest.clone(), &address).await?;
     let asked = to.map_or(Asked::Newest, Asked::This);
-    let Found { commit, known, skipped } = healthy.find(asked, force).await?;
+    let Found { commit, digest, known, skipped } = healthy.find(asked, force).await?;
     let rolled = RolledBack {
         to: commit.revision.clone(),
         held: short_digest(&declared.digest),
@@ -68,7 +68,11 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
         why: reason,
     };
     let why = format!("to {}: {}", commit.revision.short(), rolled.why);
-    service.note(Deed::RolledBack, (&rolled.by, &why), &[(ROLLED_BACK_TAG, rolled.tag_value())]).await?;
+    let mut tags = vec![(ROLLED_BACK_TAG, rolled.tag_value())];
+    if matches!(known, Known::Failed { .. }) {
+        tags.push((FAILED_TAG, format!("retry {}", short_digest(&digest))));
+    }
+    service.note(Deed::RolledBack, (&rolled.by, &why), &tags).await?;
     println!("{name} {rolled}");
     let known = match known {
         Known::Healthy { by } => by,

@@ -316,3 +316,111 @@ fn going_back_is_its_own_approval_and_goes_past_a_closed_window() {
     daemon.pass(3);
     assert_eq!(counts(&account, "web"), [2, 0, 2], "one approval by us, one by the rollback:\n{}", daemon.log());
 }
+
+/// Nobody listens there.
+const NOBODY: &str = "127.0.0.1:1";
+
+#[test]
+fn where_to_is_a_row_a_commit_or_the_newest_that_is_not_known_to_have_failed() {
+    let repository = small::repository(&["web"]);
+    let breaker = "service: { desiredCount: 2, deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } } }";
+    repository.edit(&small::file("web"), "service: { desiredCount: 2 }", breaker);
+    let first = repository.commit("1");
+    let account = account("123456789012", SPEED);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    let served = Served::start(&account);
+    let daemon = Simulated::start(account.clone(), &repository);
+    let tag = |tag: &str| format!("public.ecr.aws/small/web:{tag}");
+    let is = |status: &Status, state: &str, runs: &str| {
+        status.service("web")["state"] == state && status.service("web")["images"] == json!([tag(runs)])
+    };
+    let follow = |from: &str, to: &str, state: &str, runs: &str| {
+        repository.edit(&small::file("web"), &tag(from), &tag(to));
+        let commit = repository.commit(to);
+        daemon.wait_until(&format!("{to} is {state}"), |status| is(status, state, runs));
+        commit
+    };
+    let rollback = |more: &[&str], status: i32| {
+        let said = command(&served, &repository, &[&["rollback", "web", "--reason", "500s"], more].concat());
+        let Output { stdout, stderr, .. } = said.assert_status(status);
+        if status == 0 { stdout } else { stderr }
+    };
+    let here = daemon.address().to_owned();
+    daemon.wait_until("1 is live", |status| is(status, "live", "1"));
+    let crashed = follow("1", "2-crash-1", "failed", "1");
+    let third = follow("2-crash-1", "3", "live", "3");
+    daemon.pass(2);
+
+    for (more, expected) in [
+        (&["--to", "2", "--address", &here][..], "is known to have failed: #2 failed, and was rolled back by ECS: "),
+        (&["--to", "99", "--address", &here], "has no row #99 of web among its newest 3: driftless history web"),
+        (
+            &["--to", "1", "--address", NOBODY],
+            "--to 1 is the number of a row, and no daemon says which (127.0.0.1:1 does not",
+        ),
+        (
+            &["--to", &crashed, "--address", NOBODY],
+            "circuit breaker threshold was exceeded; choose another, or --force",
+        ),
+        (&["--to", &third[..12]], "says the same of web as git does now"),
+        (&["--to", "0000000000"], "of the branch is 0000000000"),
+    ] {
+        let said = rollback(more, 1);
+        assert!(said.contains(expected), "{more:?}: {said}");
+    }
+    rollback(&["--force"], 64);
+    assert_eq!(daemon.seen().service("web")["rolledBack"], json!(null), "what was refused has written nothing");
+
+    // ECS alone knows what failed.
+    let said = rollback(&["--address", NOBODY], 0);
+    let skipped = format!("  skipped  {}: its rollout failed: ", &crashed[..7]);
+    assert!(
+        said.contains(&format!("  to       {} \"1\" by Ana Souza (ECS completed a rollout of web:1", &first[..7])),
+        "{said}"
+    );
+    assert!(said.contains(&skipped) && said.contains("circuit breaker"), "{said}");
+    daemon.wait_until("1 is held", |status| is(status, "held", "1"));
+    command(&served, &repository, &["retry", "web"]).assert_status(0);
+    daemon.wait_until("3 is live again", |status| is(status, "live", "3"));
+
+    // The daemon's rows, by number; and what is asked of it.
+    let said = rollback(&["--to", "1", "--address", &here], 0);
+    assert!(said.contains(&format!("  to       {} \"1\" by Ana Souza (#1 was live)", &first[..7])), "{said}");
+    let status = daemon.wait_until("1 is held again", |status| is(status, "held", "1"));
+    let asked = driftless_with(&served.env, &["status", "--address", &here]).assert_status(0).stdout;
+    let reason = status.service("web")["reason"].as_str().unwrap();
+    assert!(asked.contains(reason) && asked.contains("small/web  held   2/2    web:1"), "{asked}");
+    assert!(asked.starts_with(&format!("source test: {} 3; git was read ", &third[..7])), "{asked}");
+    driftless_with(&served.env, &["status", "--address", &here, "--path", "env"]).assert_status(64);
+
+    // What was left once is not gone back to by itself.
+    follow("3", "4", "live", "4");
+    let said = rollback(&["--address", &here], 0);
+    let left = format!(
+        "  skipped  {}: it was left before, rolled back to {} by driftless: \"500s\"",
+        &third[..7],
+        &first[..7]
+    );
+    assert!(said.contains(&left) && said.contains("(#6 was live)") && said.contains("#2 failed"), "{said}");
+    daemon.wait_until("1 is held a third time", |status| is(status, "held", "1"));
+    daemon.pass(3);
+
+    // Without a daemon the rows are those of ECS.
+    let folder = repository.environment().display().to_string();
+    let rebuilt = driftless_with(&served.env, &["history", "web", "--path", &folder]).assert_status(0);
+    assert!(rebuilt.stderr.contains("No daemon was asked"), "{}", rebuilt.stderr);
+    let lines: Vec<&str> = rebuilt.stdout.lines().collect();
+    assert!(lines[1].starts_with(" 8 ") || lines[1].starts_with("8 "), "{}", rebuilt.stdout);
+    assert!(lines[1].contains("✓ live") && lines[1].contains(&first[..7]), "the tag's: {}", rebuilt.stdout);
+    assert!(rebuilt.stdout.contains("↩ rolled back"), "{}", rebuilt.stdout);
+    let json = driftless_with(&served.env, &["history", "web", "--path", &folder, "--output", "json", "--limit", "2"]);
+    let json: Value = serde_json::from_str(&json.assert_status(0).stdout).unwrap();
+    assert_eq!(json["deployments"].as_array().map(Vec::len), Some(2));
+
+    // What failed is tried again where somebody insists.
+    let before = counts(&account, "web");
+    let said = rollback(&["--to", &crashed, "--force", "--address", NOBODY], 0);
+    assert!(said.contains("(although its rollout failed: "), "{said}");
+    daemon.wait_until("it is tried, and fails", |_| counts(&account, "web")[0] == before[0] + 1);
+    daemon.wait_until("it has failed again", |status| is(status, "failed", "1"));
+}
