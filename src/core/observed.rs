@@ -2,6 +2,7 @@
 
 use super::id::{Arn, Kind, ResourceId, ServiceName};
 use super::image::{Digests, Pushed};
+use super::rotation::Since;
 use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -50,7 +51,8 @@ impl Live {
             | Facts::Deployments(_)
             | Facts::Stopped(_)
             | Facts::Targets(_)
-            | Facts::Image(_) => &[],
+            | Facts::Image(_)
+            | Facts::Since(_) => &[],
         }
     }
 
@@ -88,6 +90,8 @@ pub enum Facts {
     Targets(Vec<Target>),
     /// What a registry has under an image's name.
     Image(Pushed),
+    /// Since when a secret or parameter is what it is.
+    Since(Since),
 }
 
 /// A service deployment (DescribeServiceDeployments): what one UpdateService came to.
@@ -196,6 +200,8 @@ pub struct Deployment {
     pub pending: i32,
     /// How many failed to start or to get healthy.
     pub failed: i32,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
 }
 
 impl ServiceFacts {

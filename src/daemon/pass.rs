@@ -340,8 +340,8 @@ impl Pass {
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
-                // An image that fails is no failure of what git says: ECS's own history remembers it.
-                if plan.redeployed().next().is_some() {
+                // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
+                if plan.deploys_anew() {
                     memory.rolling = None;
                 }
                 (Outcome::Changed, Next::After(AFTER_WRITE))

@@ -14,6 +14,7 @@ pub mod rule;
 pub mod scalable_target;
 pub mod scaling_policy;
 pub mod scheduled_action;
+pub mod secret;
 pub mod service;
 mod settle;
 mod shift;

@@ -26,6 +26,7 @@ mod replace;
 mod reuse;
 mod rollout;
 mod rollouts;
+mod secrets;
 mod simulated;
 mod support;
 mod tables;

@@ -96,6 +96,8 @@ pub struct Declared {
     pub sync: Sync,
     /// What is done about its images.
     pub images: Images,
+    /// What is done when a secret that its tasks were given has changed.
+    pub on_secret_rotated: OnMoved,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// What is declared and valid and that this version does not act on, for people.
@@ -127,6 +129,7 @@ impl Declared {
             digest: String::new(),
             sync: Sync::default(),
             images: Images::default(),
+            on_secret_rotated: OnMoved::Ignore,
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

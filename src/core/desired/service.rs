@@ -129,6 +129,9 @@ impl Service<'_> {
             resources,
             sync,
             images: super::images::images(top.get("images")),
+            on_secret_rotated: super::OnMoved::of(
+                top.get("rollout").and_then(|rollout| rollout.get("onSecretRotated")),
+            ),
             depends_on,
             idle,
             left: BTreeSet::new(),

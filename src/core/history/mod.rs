@@ -47,7 +47,7 @@ pub struct Deployment {
     pub task_definition: Option<Arn>,
     /// The images of that revision, as it names them.
     pub images: Vec<String>,
-    /// What was changed, live → desired, with the effect; secrets are masked.
+    /// What was changed, live → desired, with the effect; secrets are masked. And what had moved, where it was deployed anew.
     pub changes: Vec<String>,
     /// AWS's names of the operations that were done, in order.
     pub steps: Vec<String>,

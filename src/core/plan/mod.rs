@@ -111,7 +111,7 @@ impl ServicePlan {
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
-        let anew = self.redeployed().next().map(|_| Effect::ForcedRestart);
+        let anew = self.deploys_anew().then_some(Effect::ForcedRestart);
         self.changes.iter().map(|(_, effect)| *effect).chain(anew).max().unwrap_or(Effect::NoRestart)
     }
 
@@ -123,6 +123,30 @@ impl ServicePlan {
             }
             _ => None,
         })
+    }
+
+    /// When the secret was changed, the last of several, because of which it is deployed anew.
+    pub fn rotated(&self) -> Option<Timestamp> {
+        let at = self.notes.iter().filter_map(|note| match note {
+            Note::SecretRotated { at, then: Moved::Redeployed, .. } => Some(*at),
+            _ => None,
+        });
+        at.max()
+    }
+
+    /// What has moved, because of which the revision that runs is deployed once more.
+    pub fn why_anew(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| {
+            matches!(
+                note,
+                Note::ImageMoved { then: Moved::Redeployed, .. } | Note::SecretRotated { then: Moved::Redeployed, .. }
+            )
+        })
+    }
+
+    /// Whether the revision that runs is deployed once more.
+    pub fn deploys_anew(&self) -> bool {
+        self.why_anew().next().is_some()
     }
 
     /// Since when it waits for an image, if it does.
@@ -435,6 +459,8 @@ pub struct Memory {
     pub awaited: Option<(String, Timestamp)>,
     /// The images that the service was last deployed anew for, because tags moved: not twice for the same.
     pub redeployed: Digests,
+    /// When the newest of those secrets was changed for which the service was last deployed anew.
+    pub rotated: Option<Timestamp>,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
     /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
@@ -453,6 +479,7 @@ impl Memory {
         if !anew.is_empty() {
             self.redeployed = anew;
         }
+        self.rotated = plan.rotated().or(self.rotated);
     }
 
     /// The images that a service runs, where they were seen before.

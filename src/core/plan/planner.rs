@@ -586,8 +586,8 @@ impl<'p> Planner<'p> {
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,
-            // Somebody pushed an image: nobody changed AWS's settings behind git's back.
-            () if self.plan.changes.is_empty() && self.plan.redeployed().next().is_some() => Cause::Deploy,
+            // Somebody pushed an image, or changed a secret: nobody changed AWS's settings behind git's back.
+            () if self.plan.changes.is_empty() && self.plan.deploys_anew() => Cause::Deploy,
             () if self.applied_already() && !self.under_way => Cause::Drift,
             () => Cause::Deploy,
         }

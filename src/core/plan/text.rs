@@ -142,6 +142,9 @@ impl ServicePlan {
             (Cause::Deploy, _) if self.changes.is_empty() && self.redeployed().next().is_some() => {
                 writeln!(out, "  because an image was pushed under a tag that runs")?;
             }
+            (Cause::Deploy, _) if self.changes.is_empty() && self.rotated().is_some() => {
+                writeln!(out, "  because a secret was changed after the tasks were deployed")?;
+            }
             (Cause::Deploy | Cause::Create, Some(commit)) => {
                 writeln!(out, "  because of commit {}, {}", commit.revision.short(), self.file)?;
             }
