@@ -134,6 +134,11 @@ impl ServicePlan {
         at.max()
     }
 
+    /// Whether a tag of what runs points to another image, as far as that was looked at (`images.onMoved`).
+    pub fn has_moved_image(&self) -> bool {
+        self.notes.iter().any(|note| matches!(note, Note::ImageMoved { .. }))
+    }
+
     /// What has moved, because of which the revision that runs is deployed once more.
     pub fn why_anew(&self) -> impl Iterator<Item = &Note> {
         self.notes.iter().filter(|note| {
