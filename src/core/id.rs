@@ -246,6 +246,8 @@ kinds! {
     TaskDefinitionRevision = "task definition revision",
     /// The newest ACTIVE revisions of a family, newest first, by family.
     TaskDefinitionFamily = "task definition family",
+    /// The tasks of a family that run in the environment's cluster, by family.
+    FamilyTasks = "tasks of family",
     /// A task definition as declared, by family.
     TaskDefinition = "task definition",
     /// An ECS service, by name in the environment's cluster.

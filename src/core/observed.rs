@@ -6,7 +6,7 @@ use super::rotation::Since;
 use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// What is known of one thing.
@@ -52,7 +52,8 @@ impl Live {
             | Facts::Stopped(_)
             | Facts::Targets(_)
             | Facts::Image(_)
-            | Facts::Since(_) => &[],
+            | Facts::Since(_)
+            | Facts::Running(_) => &[],
         }
     }
 
@@ -92,6 +93,8 @@ pub enum Facts {
     Image(Pushed),
     /// Since when a secret or parameter is what it is.
     Since(Since),
+    /// The revisions that tasks run.
+    Running(BTreeSet<Arn>),
 }
 
 /// A service deployment (DescribeServiceDeployments): what one UpdateService came to.

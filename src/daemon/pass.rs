@@ -14,7 +14,7 @@ use crate::aws::tables;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan};
+use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -299,11 +299,30 @@ impl Pass {
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
-            (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
+            (None, true, true) => {
+                if state == Some(Rollout::Completed) && !plan.chores.is_empty() {
+                    self.tidy_up(observer, &plan).await;
+                }
+                (Outcome::NoChange, quiet(state.as_ref()))
+            }
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,
         };
         self.end(name, outcome, began, next, Some(memory), results);
+    }
+
+    /// Does what is left to do behind a service that is live. Nothing depends on it: what fails is tried with another pass.
+    async fn tidy_up(&self, observer: &Observer, plan: &ServicePlan) {
+        let record = |step: &Step, arn: Option<&Arn>| {
+            let (service, operation) = (plan.id.clone(), step.action.call.operation());
+            let what = What::Done { service, operation, cause: plan.cause, effect: step.effect, arn: arn.cloned() };
+            self.recorder.record(&self.environment.source, what);
+        };
+        let done = execute(observer, &plan.tidying(), &self.intents, Priority::Sweep, &self.stop, record).await;
+        if let Err(Stop::Refused(error)) = done {
+            let service = &plan.id;
+            tracing::warn!(event = "not_tidied", %service, %error, "{service}: an old revision could not be deregistered");
+        }
     }
 
     /// Carries out the steps.
@@ -429,6 +448,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            chores: Vec::new(),
         }
     }
 

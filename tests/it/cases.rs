@@ -4,7 +4,7 @@
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `images` (name -> digest, null for one that is not pushed; those that are left out are there),
 //! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `createdAt`, `images` by container),
-//! `since` (ARN of a secret, or name or ARN of a parameter -> stage, empty for a parameter -> since when its version has it), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `tasks` (family -> ARNs of the revisions that its tasks run), `since` (ARN of a secret, or name or ARN of a parameter -> stage, empty for a parameter -> since when its version has it), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
 //! `redeployed` for which it was deployed anew (container -> digest), `rotated` for a secret that was changed then. Whatever is not in it is
@@ -151,6 +151,11 @@ impl Account {
                     present(Live { facts: Facts::Image(Pushed { digest, platforms: Vec::new() }), ..Live::default() })
                 }
             },
+            Kind::FamilyTasks => {
+                let running = self.0.pointer(&format!("/tasks/{}", id.name)).and_then(Value::as_array);
+                let running = running.into_iter().flatten().filter_map(|arn| arn.as_str().map(Arn::from)).collect();
+                present(Live { facts: Facts::Running(running), ..Live::default() })
+            }
             Kind::SecretVersions | Kind::ParameterVersion => {
                 let since = self.0.pointer(&format!("/since/{}", id.name.replace('/', "~1")));
                 let since = since.map(|since| serde_json::from_value::<Since>(since.clone()).unwrap());
@@ -277,7 +282,8 @@ fn outcome(folder: &Path) -> String {
     if let Some(plan) = planned(&reading, &account) {
         let (scope, commit) = (&reading.desired.as_ref().unwrap().environment.scope, commit());
         text.push_str(&plan.to_text(Header { scope, commit: Some(&commit) }));
-        let steps = plan.services.iter().flat_map(|service| &service.steps).filter(|_| account.get("inputs").is_some());
+        let steps = plan.services.iter().flat_map(|service| service.steps.iter().chain(&service.chores));
+        let steps = steps.filter(|_| account.get("inputs").is_some());
         for step in steps {
             text.push_str(&format!("{} {}\n", step.action.call.operation(), canonical(&step.action.input.document)));
         }

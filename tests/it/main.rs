@@ -24,6 +24,7 @@ mod prune;
 mod reading;
 mod replace;
 mod reuse;
+mod revisions;
 mod rollout;
 mod rollouts;
 mod secrets;

@@ -144,6 +144,7 @@ impl Observer {
             Kind::SecretVersions => self.secret_versions(name, priority).await,
             Kind::TaskDefinitionRevision => self.revision(name, priority).await,
             Kind::TaskDefinitionFamily => self.family(name, priority).await,
+            Kind::FamilyTasks => self.family_tasks(name, priority).await,
             Kind::ScalingPolicies => self.scaling_policies(name, priority).await,
             Kind::ScheduledActions => self.scheduled_actions(name, priority).await,
             // These have no counterpart of their own, or are read many at a time.

@@ -102,6 +102,7 @@ fn shared(
             sync: sync.clone(),
             images: super::Images::default(),
             on_secret_rotated: super::OnMoved::Ignore,
+            keep_revisions: None,
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

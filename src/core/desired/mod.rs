@@ -98,6 +98,8 @@ pub struct Declared {
     pub images: Images,
     /// What is done when a secret that its tasks were given has changed.
     pub on_secret_rotated: OnMoved,
+    /// How many of the newest ACTIVE revisions of its family stay; nothing is deregistered where git does not say.
+    pub keep_revisions: Option<usize>,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// What is declared and valid and that this version does not act on, for people.
@@ -130,6 +132,7 @@ impl Declared {
             sync: Sync::default(),
             images: Images::default(),
             on_secret_rotated: OnMoved::Ignore,
+            keep_revisions: None,
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

@@ -55,6 +55,7 @@ own! {
         logs: Shape::Map(|| Shape::FreeForm),
         rollout: rollout(),
         images: images(),
+        revisions: revisions(),
         dependsOn: texts(),
         sync: sync(),
         allowFamilyChange: Shape::Boolean,
@@ -104,6 +105,8 @@ own! {
     }
     /// What is done about images.
     images("images") { onMoved: Shape::Enum(ON_MOVED), wait: Shape::Duration }
+    /// Which revisions of the task definition stay.
+    revisions("revisions") { keep "required": Shape::Integer }
     /// How far driftless acts by itself.
     sync("sync") {
         mode: Shape::Enum(&["auto", "manual", "detect"]),

@@ -421,6 +421,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            chores: vec![],
         }
     }
 

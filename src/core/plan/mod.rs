@@ -74,6 +74,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// What is tidied up while the service is live and nothing else is to be done: it is no difference from git.
+    pub chores: Vec<Step>,
 }
 
 impl ServicePlan {
@@ -96,6 +98,11 @@ impl ServicePlan {
         let tags = BTreeMap::from([(planner::FAILED_TAG.to_owned(), short)]);
         let target = ResourceId::new(Kind::Service, self.id.service.as_str());
         Action::tag(target, live.arn.as_ref()?, &tags)
+    }
+
+    /// A plan of nothing but what is tidied up.
+    pub fn tidying(&self) -> Self {
+        Self { steps: self.chores.clone(), chores: Vec::new(), ..self.clone() }
     }
 
     /// The digest as tags hold it.

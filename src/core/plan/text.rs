@@ -163,6 +163,9 @@ impl ServicePlan {
         for step in &self.steps {
             writeln!(out, "  step: {}", step.action)?;
         }
+        for step in &self.chores {
+            writeln!(out, "  tidied up by the daemon: {}", step.action)?;
+        }
         for hold in &self.holds {
             writeln!(out, "  on hold: {hold}")?;
         }
@@ -197,6 +200,7 @@ impl ServicePlan {
             task_definition,
             paused,
             rolled_back,
+            chores,
         } = self;
         json!({
             "cluster": id.cluster,
@@ -218,6 +222,7 @@ impl ServicePlan {
             "unchanged": same,
             "paused": paused,
             "rolledBack": rolled_back,
+            "tidying": chores,
         })
     }
 }

@@ -412,6 +412,8 @@ impl Account {
             Kind::Image => present(Live { facts: Facts::Image(Pushed::default()), ..Live::default() }),
             // Nothing that is generated asks when a secret was changed.
             Kind::SecretVersions | Kind::ParameterVersion => Observed::Absent,
+            // No task runs beside the services.
+            Kind::FamilyTasks => Observed::Absent,
             Kind::Listener => shown(thing, of_type::<elbv2::types::Listener>),
             Kind::TargetGroup => {
                 let balancers = if used { json!(["arn:of:a:balancer"]) } else { json!([]) };
