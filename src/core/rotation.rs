@@ -83,6 +83,26 @@ impl fmt::Display for Given {
     }
 }
 
+/// Since when the stages of a secret are what they are: of the stages of each version and when it was made, and of when the
+/// last rotation by Secrets Manager was over.
+pub fn since<'v>(
+    versions: impl IntoIterator<Item = (&'v Vec<String>, Timestamp)>,
+    rotated: Option<Timestamp>,
+) -> Since {
+    let mut since = Since::new();
+    for (stages, made) in versions {
+        since.extend(stages.iter().map(|stage| (stage.clone(), made)));
+    }
+    if let Some(current) = since.get_mut(CURRENT) {
+        // A rotation makes its version first, tries it, and gives it the stage at the end.
+        *current = rotated.map_or(*current, |rotated| rotated.max(*current));
+        // The version before got its stage then.
+        let current = *current;
+        since.entry(PREVIOUS.to_owned()).and_modify(|previous| *previous = current);
+    }
+    since
+}
+
 /// Since when the oldest tasks of a service may run: its deployment was asked for then, and a task is given its secrets
 /// when it starts. Nothing where ECS does not say (another deployment controller than ECS).
 pub fn started(facts: &ServiceFacts) -> Option<Timestamp> {
@@ -115,5 +135,19 @@ mod tests {
         }
         assert_eq!(Given::parameter_names(parameter), ["prod/url", "/prod/url"]);
         assert_eq!(Given::parameter_names("color"), ["color"]);
+    }
+
+    #[test]
+    fn a_stage_is_as_old_as_its_version_or_the_rotation_that_gave_it() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let stages = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+        let (first, second, third) = (stages(&[PREVIOUS, "GREEN"]), stages(&[CURRENT]), stages(&["AWSPENDING"]));
+        let versions = || [(&first, at(10)), (&second, at(20)), (&third, at(50))];
+        for (rotated, current) in [(None, 20), (Some(15), 20), (Some(30), 30)] {
+            let found = since(versions(), rotated.map(at));
+            let expected = [(CURRENT, current), (PREVIOUS, current), ("GREEN", 10), ("AWSPENDING", 50)];
+            assert_eq!(found, expected.map(|(stage, second)| (stage.to_owned(), at(second))).into(), "{rotated:?}");
+        }
+        assert_eq!(since([(&second, at(20))], None).len(), 1, "no stage is made up");
     }
 }

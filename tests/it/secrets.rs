@@ -58,7 +58,7 @@ fn forced(daemon: &Simulated) -> usize {
 /// The service is live, after so many forced deployments, and stays so.
 fn settles(daemon: &Simulated, what: &str, deployments: usize) {
     daemon.wait_until(what, |status| status.service("web")["state"] == "live" && forced(daemon) == deployments);
-    daemon.pass(3);
+    daemon.pass(2);
     daemon.wait_until("it stays so", |status| status.service("web")["state"] == "live");
     assert_eq!(forced(daemon), deployments, "{what}:\n{}", daemon.log());
 }
@@ -86,7 +86,7 @@ fn a_secret_that_is_rotated_is_deployed_anew_once() {
 
         rotate(&daemon.account);
         settles(&daemon, "the new value is live", 1);
-        daemon.pass(7);
+        daemon.pass(8);
         let history = daemon.page("/api/v1/deployments");
         assert!(history.contains("secret prod/database-url was changed at"), "{history}");
         // A process without memory knows it by the times.

@@ -7,7 +7,7 @@ use crate::aws::pace::Priority;
 use crate::core::id::ResourceId;
 use crate::core::observed::{Facts, Live, Observed};
 use crate::core::retry::Class;
-use crate::core::rotation::{CURRENT, Given, PREVIOUS, Since};
+use crate::core::rotation::{Given, Since, since};
 use aws_sdk_ssm::types::ParameterStringFilter;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -33,19 +33,8 @@ impl Observer {
                 made
             }
         };
-        let mut since = Since::new();
-        for (version, stages) in &stages {
-            let at = made.get(version);
-            since.extend(stages.iter().filter_map(|stage| Some((stage.clone(), *at?))));
-        }
-        if let Some(current) = since.get(CURRENT).copied() {
-            // A rotation makes its version first, tries it, and gives it the stage at the end.
-            let rotated = secret.last_rotated_date().and_then(time);
-            let current = rotated.map_or(current, |rotated| rotated.max(current));
-            since.insert(CURRENT.to_owned(), current);
-            // The version before lost its old stage then.
-            since.entry(PREVIOUS.to_owned()).and_modify(|at| *at = current);
-        }
+        let stages = stages.iter().filter_map(|(version, stages)| Some((stages, *made.get(version)?)));
+        let since = since(stages, secret.last_rotated_date().and_then(time));
         Ok(Some(Arc::new(Live { facts: Facts::Since(since), ..Live::default() })))
     }
 
