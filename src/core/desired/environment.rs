@@ -103,6 +103,7 @@ fn shared(
             images: super::Images::default(),
             on_secret_rotated: super::OnMoved::Ignore,
             keep_revisions: None,
+            follow: super::Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

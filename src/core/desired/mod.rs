@@ -9,6 +9,7 @@
 mod approval;
 mod environment;
 mod extends;
+mod follow;
 mod guard;
 mod images;
 mod lints;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use follow::Follow;
 pub use images::{Images, OnMoved};
 pub use resources::Resource;
 
@@ -100,6 +102,8 @@ pub struct Declared {
     pub on_secret_rotated: OnMoved,
     /// How many of the newest ACTIVE revisions of its family stay; nothing is deregistered where git does not say.
     pub keep_revisions: Option<usize>,
+    /// How its rollouts are followed.
+    pub follow: Follow,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// What is declared and valid and that this version does not act on, for people.
@@ -133,6 +137,7 @@ impl Declared {
             images: Images::default(),
             on_secret_rotated: OnMoved::Ignore,
             keep_revisions: None,
+            follow: Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

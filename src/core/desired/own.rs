@@ -89,6 +89,7 @@ own! {
         approval: approval(),
         timeout: Shape::Duration,
         onSecretRotated: Shape::Enum(ON_MOVED),
+        logLines: Shape::Integer,
     }
     /// A one-off task before the rollout.
     before("a task before the rollout") {

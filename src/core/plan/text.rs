@@ -201,6 +201,7 @@ impl ServicePlan {
             paused,
             rolled_back,
             chores,
+            act: _,
         } = self;
         json!({
             "cluster": id.cluster,
