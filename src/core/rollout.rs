@@ -231,6 +231,7 @@ mod tests {
             running,
             pending: 0,
             failed: 0,
+            created_at: None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan};
+use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -33,6 +33,9 @@ use tokio_util::task::TaskTracker;
 const AFTER_WRITE: Duration = Duration::from_secs(2);
 /// How often a rollout is looked at: a failed deployment is gone from DescribeServices soon after ECS rolled it back.
 const DURING_ROLLOUT: Duration = Duration::from_secs(3);
+
+/// How long tidying up may keep a service from its next pass: behind many others it would wait for its turn for minutes.
+const TIDY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What one pass works with.
 #[derive(Clone)]
@@ -309,11 +312,32 @@ impl Pass {
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
-            (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
+            (None, true, true) => {
+                if state == Some(Rollout::Completed) && !plan.chores.is_empty() {
+                    self.tidy_up(observer, &plan).await;
+                }
+                (Outcome::NoChange, quiet(state.as_ref()))
+            }
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,
         };
         self.end(name, outcome, began, next, Some(memory), results);
+    }
+
+    /// Does what is left to do behind a service that is live. Nothing depends on it: what fails is tried with another pass.
+    async fn tidy_up(&self, observer: &Observer, plan: &ServicePlan) {
+        let record = |step: &Step, arn: Option<&Arn>| {
+            let (service, operation) = (plan.id.clone(), step.action.call.operation());
+            let what = What::Done { service, operation, cause: plan.cause, effect: step.effect, arn: arn.cloned() };
+            self.recorder.record(&self.environment.source, what);
+        };
+        let chores = plan.tidying();
+        let done = execute(observer, &chores, &self.intents, Priority::Sweep, &self.stop, record);
+        // A call that is given up may have been done: the next pass reads what is there, and to do it twice is no harm.
+        if let Ok(Err(Stop::Refused(error))) = tokio::time::timeout(TIDY_LIMIT, done).await {
+            let service = &plan.id;
+            tracing::warn!(event = "not_tidied", %service, %error, "{service}: an old revision could not be deregistered");
+        }
     }
 
     /// Carries out the steps.
@@ -352,8 +376,8 @@ impl Pass {
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
-                // An image that fails is no failure of what git says: ECS's own history remembers it.
-                if plan.redeployed().next().is_some() {
+                // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
+                if plan.deploys_anew() {
                     memory.rolling = None;
                 }
                 (Outcome::Changed, Next::After(AFTER_WRITE))
@@ -446,6 +470,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            chores: Vec::new(),
             act: None,
         }
     }

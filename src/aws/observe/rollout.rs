@@ -2,6 +2,7 @@
 
 use super::{Looked, Observer, absent_on};
 use crate::aws::call::{Error, Operation};
+use crate::aws::live::time;
 use crate::aws::pace::Priority;
 use crate::core::id::{Arn, ServiceName};
 use crate::core::image::Digests;
@@ -152,10 +153,6 @@ fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceD
         created_at: found.created_at().and_then(time),
         finished_at: found.finished_at().and_then(time),
     }
-}
-
-fn time(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(at.secs()).ok()
 }
 
 fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {

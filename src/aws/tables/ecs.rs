@@ -4,6 +4,7 @@ use crate::aws::wire::{enums, structures, unions};
 use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentInput;
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
+use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentInput;
 use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
@@ -173,6 +174,7 @@ structures! {
     // MetricConfiguration: names of metrics.
     MetricConfiguration { #[required] metricNames[], #[required] resolutionSeconds }
     TagResourceInput as TagResource { #[required] resourceArn, #[required] tags[key] }
+    DeregisterTaskDefinitionInput as DeregisterTaskDefinition { #[required] taskDefinition }
     DeleteServiceInput as DeleteService { cluster, #[required] service, force }
     // As in CreateService.
     UpdateServiceInput as UpdateService {

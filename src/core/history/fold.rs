@@ -267,11 +267,13 @@ impl Deployment {
         if self.task_definition.is_none() && plan.task_definition.is_some() {
             self.task_definition = plan.task_definition.clone();
         }
-        for (change, effect) in &plan.changes {
+        let moved = plan.why_anew().map(ToString::to_string);
+        let changes = plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"));
+        for text in changes.chain(moved) {
             if self.changes.len() > CHANGES_MAX {
                 return;
             }
-            let text = shortened(format!("{change}  [{effect}]"));
+            let text = shortened(text);
             if self.changes.contains(&text) {
                 continue;
             }
@@ -447,6 +449,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            chores: vec![],
             act: None,
         }
     }

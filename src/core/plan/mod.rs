@@ -76,6 +76,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// What is tidied up while the service is live and nothing else is to be done: it is no difference from git.
+    pub chores: Vec<Step>,
     /// What a person did last to the service beside git.
     pub act: Option<Act>,
 }
@@ -107,6 +109,11 @@ impl ServicePlan {
         Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
+    /// A plan of nothing but what is tidied up.
+    pub fn tidying(&self) -> Self {
+        Self { steps: self.chores.clone(), chores: Vec::new(), ..self.clone() }
+    }
+
     /// The digest as tags hold it.
     pub fn short_digest(&self) -> String {
         short_digest(&self.digest)
@@ -121,7 +128,7 @@ impl ServicePlan {
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
-        let anew = self.redeployed().next().map(|_| Effect::ForcedRestart);
+        let anew = self.deploys_anew().then_some(Effect::ForcedRestart);
         self.changes.iter().map(|(_, effect)| *effect).chain(anew).max().unwrap_or(Effect::NoRestart)
     }
 
@@ -133,6 +140,35 @@ impl ServicePlan {
             }
             _ => None,
         })
+    }
+
+    /// When the secret was changed, the last of several, because of which it is deployed anew.
+    pub fn rotated(&self) -> Option<Timestamp> {
+        let at = self.notes.iter().filter_map(|note| match note {
+            Note::SecretRotated { at, then: Moved::Redeployed, .. } => Some(*at),
+            _ => None,
+        });
+        at.max()
+    }
+
+    /// Whether a tag of what runs points to another image, as far as that was looked at (`images.onMoved`).
+    pub fn has_moved_image(&self) -> bool {
+        self.notes.iter().any(|note| matches!(note, Note::ImageMoved { .. }))
+    }
+
+    /// What has moved, because of which the revision that runs is deployed once more.
+    pub fn why_anew(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| {
+            matches!(
+                note,
+                Note::ImageMoved { then: Moved::Redeployed, .. } | Note::SecretRotated { then: Moved::Redeployed, .. }
+            )
+        })
+    }
+
+    /// Whether the revision that runs is deployed once more.
+    pub fn deploys_anew(&self) -> bool {
+        self.why_anew().next().is_some()
     }
 
     /// Since when it waits for an image, if it does.
@@ -445,6 +481,8 @@ pub struct Memory {
     pub awaited: Option<(String, Timestamp)>,
     /// The images that the service was last deployed anew for, because tags moved: not twice for the same.
     pub redeployed: Digests,
+    /// When the newest of those secrets was changed for which the service was last deployed anew.
+    pub rotated: Option<Timestamp>,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
     /// The digest of what git declared when all was last seen in sync, with it or with what was gone back to.
@@ -467,6 +505,7 @@ impl Memory {
         if !anew.is_empty() {
             self.redeployed = anew;
         }
+        self.rotated = plan.rotated().or(self.rotated);
     }
 
     /// What the last task of a revision wrote that failed.
