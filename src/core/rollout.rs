@@ -101,13 +101,18 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     let base = by_deployments(facts, wanted);
     let followed = evidence.deployment_of(wanted);
     let stopped = Stopped::of(evidence.stopped, wanted);
+    let back = evidence.deployments.first().filter(|newest| newest.goes_back());
+    if back.is_some_and(|newest| wanted.is_some_and(|wanted| newest.began_from(wanted))) {
+        let note = Some("ECS goes back to it".to_owned());
+        return Rollout::InProgress { running: facts.running, desired: facts.desired, failed: 0, note };
+    }
     match base {
         Rollout::Failed { reason } => Rollout::Failed { reason: why(followed, &stopped, &reason) },
         // What the service shows can be behind: the service deployment itself has the last word.
         _ if followed.is_some_and(ServiceDeployment::has_failed) => {
             Rollout::Failed { reason: why(followed, &stopped, "ECS gave the deployment up") }
         }
-        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(waiting) {
+        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(ServiceDeployment::pause) {
             Some(pause) => Rollout::Waiting { pause },
             None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
         },
@@ -133,12 +138,13 @@ pub fn in_time(rollout: Rollout, began: Option<Timestamp>, limit: Option<SignedD
     Rollout::Failed { reason }
 }
 
-/// The hook that waits for a person.
-fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
-    let hook = deployment.hooks.iter().find(|hook| hook.awaits_a_person())?;
-    let Hook { id, expires_at, then, .. } = hook.clone();
-    let stage = deployment.stage.clone();
-    Some(Pause { deployment: deployment.arn.clone(), hook: id, stage, expires_at, then })
+impl ServiceDeployment {
+    /// The hook at which it waits for a person.
+    pub fn pause(&self) -> Option<Pause> {
+        let hook = self.hooks.iter().find(|hook| hook.awaits_a_person())?;
+        let Hook { id, expires_at, then, .. } = hook.clone();
+        Some(Pause { deployment: self.arn.clone(), hook: id, stage: self.stage.clone(), expires_at, then })
+    }
 }
 
 /// One sentence: what ECS did, and what the tasks died of.
@@ -243,6 +249,7 @@ mod tests {
             status: status.into(),
             task_definition: Some(wanted()),
             reason: None,
+            sources: Vec::new(),
             images: std::collections::BTreeMap::new(),
             stage: None,
             production_percent: None,

@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rebuilt, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
@@ -16,7 +16,7 @@ use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan, Step};
+use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -186,24 +186,16 @@ async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
     let history = pass.recorder.history();
     for name in pass.memory.keys().filter(|name| !name.is_shared()) {
         let service = pass.environment.desired.service_id(name);
-        let live = match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
-            Some(Observed::Present(live)) if history.wants_rebuilding(&service) => live,
+        match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
+            Some(Observed::Present(_)) if history.wants_rebuilding(&service) => {}
             Some(Observed::Absent) => {
                 history.give_up_rebuilding(&service);
                 continue;
             }
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
-        };
-        match observer.past_deployments(name).await {
-            Ok(deployments) => {
-                let facts = snapshot.service(name);
-                let names = |facts| running(snapshot, name, facts, None).shown.names;
-                let runs = facts.and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
-                let applied = Applied::of(&live.tags);
-                let failed = applied.as_ref().is_some_and(|applied| live.tags.get(FAILED_TAG) == Some(&applied.digest));
-                let what = What::Rebuilt { service, deployments, applied, failed, runs };
-                pass.recorder.record(&pass.environment.source, what);
-            }
+        }
+        match rebuilt(observer, snapshot, service.clone()).await {
+            Ok(what) => what.into_iter().for_each(|what| pass.recorder.record(&pass.environment.source, what)),
             Err(error) => {
                 // What may pass is asked again with the next pass.
                 if error.class().is_alarming() {
@@ -258,7 +250,8 @@ impl Pass {
     fn urgency(&self) -> Priority {
         let applied = |(name, memory): (&ServiceName, &Memory)| {
             let declared = self.environment.desired.services.get(name);
-            declared.is_none_or(|declared| memory.applied.as_ref() == Some(&declared.digest))
+            let known = [&memory.applied, &memory.settled];
+            declared.is_none_or(|declared| known.iter().any(|digest| digest.as_ref() == Some(&declared.digest)))
         };
         if self.memory.iter().all(applied) { Priority::Drift } else { Priority::Commit }
     }
@@ -301,6 +294,9 @@ impl Pass {
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
         remember(&mut memory, &plan, state.as_ref());
+        if plan.is_in_sync() {
+            memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
+        }
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }
@@ -370,6 +366,8 @@ impl Pass {
             memory.corrected_at = Some(Timestamp::now());
         }
         match done {
+            // What is gone back to is applied when ECS has done its part.
+            Ok(()) if plan.is_answer() => (Outcome::Changed, Next::After(AFTER_WRITE)),
             Ok(()) => {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
@@ -420,6 +418,11 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     }
     if memory.failed.as_ref().is_some_and(|(digest, _)| *digest != plan.digest) {
         memory.failed = None;
+    }
+    // Going back is as urgent as a commit until it is done.
+    if plan.rolled_back.is_some() && !plan.is_in_sync() {
+        memory.applied.take_if(|digest| *digest != plan.digest);
+        memory.settled = None;
     }
 }
 

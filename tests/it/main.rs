@@ -26,6 +26,7 @@ mod reading;
 mod replace;
 mod reuse;
 mod revisions;
+mod rollback;
 mod rollout;
 mod rollouts;
 mod secrets;

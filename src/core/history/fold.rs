@@ -702,6 +702,7 @@ mod tests {
             status: status.into(),
             reason: Some("ECS said".into()),
             task_definition: Some(revision(number)),
+            sources: Vec::new(),
             images: BTreeMap::new(),
             stage: None,
             production_percent: None,
