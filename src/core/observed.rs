@@ -120,6 +120,11 @@ impl ServiceDeployment {
     pub fn has_failed(&self) -> bool {
         self.status == "STOPPED" || self.status.starts_with("ROLLBACK")
     }
+
+    /// Whether ECS goes back, or went back, to what ran before.
+    pub fn goes_back(&self) -> bool {
+        matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
+    }
 }
 
 /// A lifecycle hook that was called.

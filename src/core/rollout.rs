@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// How the rollout of what a service should run is getting on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "rollout", rename_all = "camelCase")]
+#[serde(tag = "rollout", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Rollout {
     /// One completed deployment of the wanted revision, with all of its tasks running and no target that is not healthy.
     Completed,
@@ -32,6 +32,8 @@ pub enum Rollout {
     Failed {
         /// In one sentence.
         reason: String,
+        /// Whether ECS goes back, or went back, to what ran before.
+        rolled_back: bool,
     },
     /// It was completed, and does not serve as it should.
     Unhealthy {
@@ -102,11 +104,15 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     let followed = evidence.deployment_of(wanted);
     let stopped = Stopped::of(evidence.stopped, wanted);
     match base {
-        Rollout::Failed { reason } => Rollout::Failed { reason: why(followed, &stopped, &reason) },
+        Rollout::Failed { reason, rolled_back } => Rollout::Failed {
+            reason: why(followed, &stopped, &reason),
+            rolled_back: rolled_back || followed.is_some_and(ServiceDeployment::goes_back),
+        },
         // What the service shows can be behind: the service deployment itself has the last word.
-        _ if followed.is_some_and(ServiceDeployment::has_failed) => {
-            Rollout::Failed { reason: why(followed, &stopped, "ECS gave the deployment up") }
-        }
+        _ if let Some(followed) = followed.filter(|followed| followed.has_failed()) => Rollout::Failed {
+            reason: why(Some(followed), &stopped, "ECS gave the deployment up"),
+            rolled_back: followed.goes_back(),
+        },
         Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(waiting) {
             Some(pause) => Rollout::Waiting { pause },
             None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
@@ -127,9 +133,10 @@ fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
 /// One sentence: what ECS did, and what the tasks died of.
 fn why(deployment: Option<&ServiceDeployment>, stopped: &Stopped, otherwise: &str) -> String {
     let ecs = deployment.and_then(|deployment| deployment.reason.clone()).unwrap_or_else(|| otherwise.to_owned());
+    let ecs = ecs.trim_end_matches('.');
     match stopped.sentence() {
-        Some(tasks) => format!("{tasks}; ECS: {}", ecs.trim_end_matches('.')),
-        None => ecs,
+        Some(tasks) => format!("{tasks}; ECS: {ecs}"),
+        None => ecs.to_owned(),
     }
 }
 
@@ -169,7 +176,9 @@ fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     let state = |deployment: &super::observed::Deployment| deployment.rollout_state.clone().unwrap_or_default();
     let failed = facts.deployments.iter().find(|d| d.task_definition.as_ref() == wanted && state(d) == "FAILED");
     if let Some(failed) = failed {
-        return Rollout::Failed { reason: failed.reason.clone().unwrap_or_else(|| "ECS says FAILED".into()) };
+        let reason = failed.reason.clone().unwrap_or_else(|| "ECS says FAILED".into());
+        let rolled_back = facts.task_definition.is_some() && facts.task_definition.as_ref() != wanted;
+        return Rollout::Failed { reason, rolled_back };
     }
     let Some(primary) = facts.primary() else {
         // EXTERNAL and CODE_DEPLOY services have task sets: the counts are all there is.
@@ -181,7 +190,7 @@ fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     if primary.task_definition.is_some() && primary.task_definition.as_ref() != wanted {
         let reason = primary.reason.clone().filter(|reason| reason.contains("roll"));
         let reason = reason.unwrap_or_else(|| "the service runs another revision".into());
-        return Rollout::Failed { reason };
+        return Rollout::Failed { reason, rolled_back: true };
     }
     let others = facts.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1;
     // Deployments of other controllers have no rollout state.

@@ -92,7 +92,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     };
     let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
-    rebuild(&pass, &observer, &snapshot).await;
+    rebuild(&pass, &observer, &plans, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
@@ -141,13 +141,15 @@ fn judge(
     let failed = plans.iter().filter_map(|(name, plan)| {
         let plan = plan.as_ref().ok()?;
         let mut memory = pass.memory.get(name)?.clone();
-        // Only what was asked for by this very declaration can have failed.
-        if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
-            return None;
-        }
-        let wanted = memory.rolling.clone()?;
+        // Only what was asked for by this very declaration can have failed: by this process, or by one before it.
+        let wanted = match () {
+            () if memory.failed.is_some() => None,
+            () if memory.applied.as_ref() == Some(&plan.digest) => memory.rolling.clone(),
+            () if plan.has_failed() => plan.due().cloned(),
+            () => None,
+        }?;
         match rollout_of(snapshot, name, Some(&wanted))? {
-            Rollout::Failed { reason } => {
+            Rollout::Failed { reason, .. } => {
                 memory.failed = Some((plan.digest.clone(), reason));
                 Some((name.clone(), memory))
             }
@@ -175,7 +177,12 @@ async fn note_failures(
 }
 
 /// Where there is no history, what ECS still knows stands for it.
-async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
+async fn rebuild(
+    pass: &Pass,
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) {
     let history = pass.recorder.history();
     for name in pass.memory.keys().filter(|name| !name.is_shared()) {
         let service = pass.environment.desired.service_id(name);
@@ -193,7 +200,11 @@ async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
                 let names = |facts| running(snapshot, name, facts, None).shown.names;
                 let runs = facts.and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
                 let applied = Applied::of(&live.tags);
-                let failed = applied.as_ref().is_some_and(|applied| live.tags.get(FAILED_TAG) == Some(&applied.digest));
+                let plan = plans.get(name).and_then(|plan| plan.as_ref().ok()).filter(|plan| plan.has_failed());
+                let failed = applied.as_ref().is_some_and(|applied| {
+                    let planned = plan.is_some_and(|plan| plan.short_digest() == applied.digest);
+                    planned || live.tags.get(FAILED_TAG) == Some(&applied.digest)
+                });
                 let what = What::Rebuilt { service, deployments, applied, failed, runs };
                 pass.recorder.record(&pass.environment.source, what);
             }

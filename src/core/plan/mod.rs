@@ -103,10 +103,15 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold was not asked for: that something else runs is no
-    /// failure.
+    /// The revision that the service is to run by now. What is on hold was not asked for, and that something else runs is
+    /// no failure; unless it is on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty())
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty() || self.has_failed())
+    }
+
+    /// Whether ECS could not bring it up.
+    pub fn has_failed(&self) -> bool {
+        self.holds.iter().any(|hold| matches!(hold, Hold::RolloutFailed { .. }))
     }
 
     /// The strongest effect of all changes.
