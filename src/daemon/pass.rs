@@ -295,6 +295,13 @@ impl Pass {
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
         remember(&mut memory, &plan, state.as_ref());
+        // What the tasks died of is shown by ECS for an hour, and remembered here.
+        let state = match (state, &memory.failed) {
+            (Some(Rollout::Failed { rolled_back, .. }), Some((_, reason))) => {
+                Some(Rollout::Failed { reason: reason.clone(), rolled_back })
+            }
+            (state, _) => state,
+        };
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }

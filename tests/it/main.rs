@@ -27,6 +27,7 @@ mod reuse;
 mod rollout;
 mod rollouts;
 mod simulated;
+mod stories;
 mod support;
 mod tables;
 mod tidy;

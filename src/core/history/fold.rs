@@ -226,7 +226,8 @@ impl Service {
             if came_up && completed {
                 row.see(tasks);
             }
-            return self.end(at, result, None);
+            let newer = plan.rolled_back.as_ref().filter(|_| result == Outcome::Superseded);
+            return self.end(at, result, newer.map(ToString::to_string));
         }
         // The revision and its images, once they are seen.
         let before = (row.task_definition.clone(), row.images.clone());

@@ -42,7 +42,9 @@ pub fn writes(daemon: &Simulated, service: &str, since: usize) -> BTreeMap<Strin
 
 fn is_about(entry: &Entry, service: &str) -> bool {
     let input = entry.input.to_string();
-    input.contains(&format!("\"{service}\""))
+    // A family may be called after its service, and more.
+    input.contains(&format!("\"family\":\"{service}"))
+        || input.contains(&format!("\"{service}\""))
         || input.contains(&format!("/{service}\""))
         || input.contains(&format!("/{service}/"))
 }
