@@ -1,5 +1,6 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
 
+pub mod act;
 pub mod action;
 pub mod desired;
 pub mod diff;
@@ -8,6 +9,7 @@ pub mod event;
 pub mod history;
 pub mod id;
 pub mod image;
+pub mod log_lines;
 pub mod normal;
 pub mod observed;
 pub mod pause;

@@ -1,11 +1,12 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
 use super::intents::Intents;
+use super::lines::keep_last_lines;
 use super::recorder::Recorder;
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
@@ -13,6 +14,7 @@ use crate::aws::pace::Priority;
 use crate::aws::tables;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
+use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
 use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::Class;
@@ -43,8 +45,8 @@ pub struct Pass {
     pub stop: CancellationToken,
 }
 
-/// What was seen of a service: itself, its rollout, its images.
-type Seen = (Option<ServiceFacts>, Option<Rollout>, images::Seen);
+/// What was seen of a service: itself, its rollout, its images, what the last task wrote that failed.
+type Seen = (Option<ServiceFacts>, Option<Rollout>, images::Seen, Option<LogLines>);
 
 /// How the pass over one service ended.
 pub struct Ended {
@@ -100,7 +102,8 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         plans.extend(again);
     }
     // Why it failed is kept: ECS shows stopped tasks for an hour only.
-    let memory = pass.memory.clone().into_iter().chain(failed).collect();
+    let mut memory = pass.memory.clone().into_iter().chain(failed).collect();
+    keep_last_lines(&observer, desired, &pass.wanted(&plans), &mut memory, &mut snapshot).await;
     let pass = Pass { memory, ..pass };
     look_at_what_ended(&observer, &pass.memory, &mut snapshot).await;
     // What git no longer declares, or declares with errors, has no plan.
@@ -111,14 +114,15 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
         let facts = snapshot.service(&name).cloned();
         let wanted = pass.wanted_of(&name, plan.as_ref().ok());
-        let state = rollout_of(&snapshot, &name, wanted.as_ref());
+        let state = followed(&snapshot, pass.environment.desired.services.get(&name), &name, wanted.as_ref());
         let memory = pass.memory.get(&name);
+        let lines = memory.and_then(|memory| memory.last_lines_of(wanted.as_ref())).cloned();
         let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, memory)).unwrap_or_default();
         // A task each: a panic in one service's pass ends that pass alone.
         let inner = {
             let (pass, name, results) = (pass.clone(), name.clone(), results.clone());
             tokio::spawn(async move {
-                pass.carry_out(&observer, &name, plan, (facts, state, images), began, &results).await
+                pass.carry_out(&observer, &name, plan, (facts, state, images, lines), began, &results).await
             })
         };
         tasks.spawn(async move {
@@ -225,7 +229,9 @@ impl Pass {
         observer: &Observer,
         memory: BTreeMap<ServiceName, Memory>,
     ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
-        self.plan_with(observer, memory, Snapshot::new(Timestamp::now())).await
+        let now = Timestamp::now();
+        let snapshot = if self.only_follows() { observer.recent(now) } else { Snapshot::new(now) };
+        self.plan_with(observer, memory, snapshot).await
     }
 
     async fn plan_with(
@@ -246,6 +252,14 @@ impl Pass {
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
+    }
+
+    /// Whether everything was written that git says, and only its rollouts are followed.
+    fn only_follows(&self) -> bool {
+        self.memory.iter().all(|(name, memory)| {
+            let declared = self.environment.desired.services.get(name);
+            memory.rolling.is_some() && declared.is_some_and(|known| memory.applied.as_ref() == Some(&known.digest))
+        })
     }
 
     /// What a commit changed, and what was not brought up yet, is read before what is only looked at again.
@@ -272,7 +286,7 @@ impl Pass {
         observer: &Observer,
         name: &ServiceName,
         plan: super::engine::Result,
-        (facts, state, images): Seen,
+        (facts, state, images, lines): Seen,
         began: Instant,
         results: &mpsc::UnboundedSender<Ended>,
     ) {
@@ -305,13 +319,14 @@ impl Pass {
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }
-        if plan.is_in_sync() {
+        // What failed was seen: ECS had taken it on.
+        if plan.is_in_sync() || plan.has_failed() {
             lock(&self.intents).seen(name);
         }
         // What services share has no tasks: it is done when it is as git says.
         let nothing = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
-        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown));
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, lines));
         let commit = self.environment.commit.clone();
         self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks: tasks.map(Box::new) });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
@@ -447,6 +462,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            act: None,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::core::event::Tasks;
 use crate::core::history::{Listed, listed, when};
 use crate::core::id::ServiceId;
 use crate::core::image;
+use crate::core::log_lines::LogLines;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -34,7 +35,10 @@ struct ServicePage {
     holds: Vec<String>,
     notes: Vec<String>,
     events: Vec<String>,
+    last_lines: Option<LogLines>,
     history: Vec<PastRow>,
+    /// What people did: when, and what with who and why.
+    acts: Vec<(String, String)>,
     /// Why the history is not shown.
     no_history: Option<String>,
 }
@@ -51,6 +55,7 @@ struct PastRow {
     took: String,
     live_for: String,
     why: Option<String>,
+    last_lines: Option<LogLines>,
     changes: Vec<String>,
 }
 
@@ -104,6 +109,8 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         Ok(rows) => (listed(rows, now).into_iter().map(|row| past_row(row, now)).collect(), None),
         Err(why) => (Vec::new(), Some(why)),
     };
+    // Where they cannot be read the rows cannot either, and that is said.
+    let acts = (shared.acts)(id.clone(), PAST_ROWS).await.unwrap_or_default();
     let plan = service.plan.as_deref();
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
     render(&ServicePage {
@@ -114,7 +121,9 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+        last_lines: service.tasks.as_ref().and_then(|tasks| tasks.last_lines.clone()),
         history,
+        acts: acts.iter().map(|act| (when(act.at, now), act.to_string())).collect(),
         no_history,
     })
 }
@@ -132,6 +141,7 @@ fn past_row(row: Listed, now: Timestamp) -> PastRow {
         took: row.took(),
         live_for: row.live_for(),
         why: row.deployment.reason,
+        last_lines: row.deployment.last_lines,
         changes: row.deployment.changes,
     }
 }

@@ -13,6 +13,7 @@ mod documented;
 mod drift;
 mod equality;
 mod faults;
+mod followed;
 mod git_transport;
 mod history;
 mod images;

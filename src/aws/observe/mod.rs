@@ -7,6 +7,7 @@ mod discovery;
 mod ecs;
 mod elbv2;
 mod images;
+mod logs;
 mod names;
 mod rollout;
 mod scaling;
@@ -24,6 +25,7 @@ use crate::core::retry::Class;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,6 +47,28 @@ fn is_name(kind: Kind) -> bool {
     matches!(kind, Kind::Secret | Kind::Parameter | Kind::LoadBalancer | Kind::Namespace)
 }
 
+/// Whether a kind stands beside a service and is not moved by its rollout.
+fn is_setting(kind: Kind) -> bool {
+    match kind {
+        Kind::LoadBalancerAttributes
+        | Kind::Listener
+        | Kind::Listeners
+        | Kind::ListenerAttributes
+        | Kind::ListenerCertificates
+        | Kind::ListenerRules
+        | Kind::TargetGroup
+        | Kind::TargetGroupAttributes
+        | Kind::ScalableTarget
+        | Kind::ScalingPolicies
+        | Kind::ScheduledActions
+        | Kind::Alarm
+        | Kind::DiscoveryService
+        | Kind::LogGroup
+        | Kind::Tags => true,
+        _ => false,
+    }
+}
+
 /// Reads one environment.
 #[derive(Debug, Clone)]
 pub struct Observer {
@@ -60,11 +84,23 @@ pub struct Observer {
 type Seen = Vec<(ResourceId, Observed)>;
 
 impl Observer {
+    /// A snapshot for a look at services of which nothing is to be done but to follow their rollouts: what stands beside
+    /// them and was read moments ago, by this process and before any of its writes, is not read again.
+    pub fn recent(&self, now: Timestamp) -> Snapshot {
+        let mut snapshot = Snapshot::new(now);
+        self.cache.recall(&self.scope, &mut snapshot);
+        snapshot
+    }
+
     /// Looks at everything in `wanted` and notes what was seen.
     pub async fn observe(&self, wanted: &BTreeSet<ResourceId>, priority: Priority, snapshot: &mut Snapshot) {
+        self.cache.drop_old_settings();
         let mut reads = stream::iter(self.requests(wanted, priority)).buffer_unordered(READS_AT_ONCE_MAX);
         while let Some(seen) = reads.next().await {
             for (id, observed) in seen {
+                if is_setting(id.kind) && !matches!(observed, Observed::Unknown { .. }) {
+                    self.cache.keep_setting(&self.scope, &id, &observed);
+                }
                 snapshot.set(id, observed);
             }
         }

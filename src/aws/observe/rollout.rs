@@ -164,6 +164,8 @@ fn stopped(task: &ecs::Task) -> StoppedTask {
         (found.name().unwrap_or_default().to_owned(), found.exit_code(), found.reason().map(str::to_owned))
     };
     StoppedTask {
+        id: task.task_arn().map(|arn| Arn::from(arn).short().to_owned()).unwrap_or_default(),
+        stopped_at: task.stopped_at().and_then(time),
         task_definition: task.task_definition_arn().map(Arn::from),
         code: task.stop_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason().unwrap_or_default().to_owned(),

@@ -101,6 +101,7 @@ fn shared(
             resources,
             sync: sync.clone(),
             images: super::Images::default(),
+            follow: super::Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

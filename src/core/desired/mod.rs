@@ -9,6 +9,7 @@
 mod approval;
 mod environment;
 mod extends;
+mod follow;
 mod guard;
 mod images;
 mod lints;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use follow::Follow;
 pub use images::{Images, OnMoved};
 pub use resources::Resource;
 
@@ -96,6 +98,8 @@ pub struct Declared {
     pub sync: Sync,
     /// What is done about its images.
     pub images: Images,
+    /// How its rollouts are followed.
+    pub follow: Follow,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// What is declared and valid and that this version does not act on, for people.
@@ -127,6 +131,7 @@ impl Declared {
             digest: String::new(),
             sync: Sync::default(),
             images: Images::default(),
+            follow: Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),
             left: BTreeSet::new(),

@@ -87,6 +87,7 @@ own! {
         before: Shape::List(before),
         approval: approval(),
         timeout: Shape::Duration,
+        logLines: Shape::Integer,
     }
     /// A one-off task before the rollout.
     before("a task before the rollout") {

@@ -103,6 +103,8 @@ impl Service<'_> {
         let task_definition = task_definition?;
         let service = registered(service, &task_definition, &resources, &mut self.problems);
         let service = super::approval::approved(service, &top, &mut self.problems);
+        let strategy = service.at("/deploymentConfiguration/strategy").and_then(Node::as_text).unwrap_or("ROLLING");
+        let follow = super::follow::follow(top.get("rollout"), strategy, &mut self.problems);
         let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
         self.cross_check(&task_definition, &service, least.is_some());
         let parts = lints::Parts::of(&task_definition, &service, &top, &resources);
@@ -129,6 +131,7 @@ impl Service<'_> {
             resources,
             sync,
             images: super::images::images(top.get("images")),
+            follow,
             depends_on,
             idle,
             left: BTreeSet::new(),

@@ -2,6 +2,7 @@
 //! ends with the first plan that shows what came of it; so a row that a stop left open is continued after the start.
 
 use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX};
+use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
@@ -23,6 +24,8 @@ pub struct History {
 
 #[derive(Debug, Default)]
 struct Service {
+    /// The act that was seen last.
+    act: Option<Act>,
     /// The newest row, open or not.
     newest: Option<Deployment>,
     /// The last plan that had steps, and when and from which commit it was made.
@@ -41,7 +44,7 @@ struct Planned {
 impl History {
     /// Continues from the newest row of each service.
     pub fn load(newest: impl IntoIterator<Item = Deployment>) -> Self {
-        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), planned: None });
+        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), ..Service::default() });
         Self { services: newest.into_iter().map(service).collect() }
     }
 
@@ -86,6 +89,18 @@ impl History {
             | What::Read { .. }
             | What::Started { .. } => Vec::new(),
         }
+    }
+
+    /// The act of a person that an event shows for the first time in this process.
+    pub fn act(&mut self, event: &Event) -> Option<(ServiceId, Act)> {
+        let What::Planned { plan, .. } = &event.what else { return None };
+        let act = plan.act.as_ref()?;
+        let service = self.service(&plan.id);
+        if service.act.as_ref() == Some(act) {
+            return None;
+        }
+        service.act = Some(act.clone());
+        Some((plan.id.clone(), act.clone()))
     }
 
     fn service(&mut self, id: &ServiceId) -> &mut Service {
@@ -157,8 +172,10 @@ impl Service {
                 ended_at: None,
                 result: None,
                 reason: None,
+                last_lines: None,
                 task_definition: None,
                 images: Vec::new(),
+                digests: BTreeMap::new(),
                 changes: Vec::new(),
                 steps: Vec::new(),
                 restarts: false,
@@ -192,7 +209,14 @@ impl Service {
         let same = row.declaration == plan.short_digest();
         let other_runs =
             matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
+        let completed = tasks.rollout == Rollout::Completed;
         match row.result {
+            // It took longer than it may (rollout.timeout), and came up all the same.
+            Some(Outcome::Failed) if same && completed && plan.is_in_sync() && row.restarts && !other_runs => {
+                (row.result, row.ended_at, row.reason) = (Some(Outcome::Live), Some(at), None);
+                row.see(tasks);
+                return Some(row.clone());
+            }
             // ECS says that it gave up before it has gone back.
             Some(Outcome::Failed) if same && other_runs && failure(plan, tasks).is_some() => {
                 row.result = Some(Outcome::RolledBack);
@@ -204,9 +228,9 @@ impl Service {
         if same && let Some(reason) = failure(plan, tasks) {
             let goes_back = matches!(tasks.rollout, Rollout::Failed { rolled_back: true, .. });
             let result = if other_runs || goes_back { Outcome::RolledBack } else { Outcome::Failed };
+            row.last_lines.clone_from(&tasks.last_lines);
             return self.end(at, result, Some(reason));
         }
-        let completed = tasks.rollout == Rollout::Completed;
         let drift = row.cause == Some(Cause::Drift);
         let over = match plan.cause {
             Cause::InSync if plan.is_in_sync() => completed || (drift && !row.restarts),
@@ -230,11 +254,12 @@ impl Service {
             return self.end(at, result, newer.map(ToString::to_string));
         }
         // The revision and its images, once they are seen.
-        let before = (row.task_definition.clone(), row.images.clone());
+        let seen = |row: &Deployment| (row.task_definition.clone(), row.images.clone(), row.digests.clone());
+        let before = seen(row);
         if same && row.restarts && plan.task_definition.is_some() && plan.task_definition == tasks.task_definition {
             row.see(tasks);
         }
-        (before != (row.task_definition.clone(), row.images.clone())).then(|| row.clone())
+        (before != seen(row)).then(|| row.clone())
     }
 }
 
@@ -275,6 +300,7 @@ impl Deployment {
         if tasks.task_definition.is_some() {
             self.task_definition = tasks.task_definition.clone();
             self.images = tasks.images.clone();
+            self.digests = tasks.digests.clone();
         }
     }
 }
@@ -349,8 +375,10 @@ fn rebuilt(
             merged_at: None,
             result,
             reason: deployment.reason.clone().filter(|_| !good).map(shortened),
+            last_lines: None,
             task_definition: deployment.task_definition.clone(),
             images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
+            digests: BTreeMap::new(),
             changes: Vec::new(),
             steps: Vec::new(),
             restarts: true,
@@ -436,6 +464,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            act: None,
         }
     }
 
@@ -454,6 +483,7 @@ mod tests {
                 _ => Rollout::InProgress { running: 0, desired: 1, failed: 0, note: None },
             },
             events: vec![],
+            last_lines: None,
         }
     }
 

@@ -14,11 +14,13 @@ mod planner;
 pub mod text;
 mod window;
 
+use super::act::Act;
 use super::action::{Action, Effect};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
 use super::image::Digests;
+use super::log_lines::LogLines;
 use super::observed::{Live, ServiceFacts, Snapshot};
 use super::pause::Pause;
 use super::rollback::RolledBack;
@@ -74,6 +76,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// What a person did last to the service beside git.
+    pub act: Option<Act>,
 }
 
 impl ServicePlan {
@@ -442,6 +446,8 @@ pub struct Memory {
     pub redeployed: Digests,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
+    /// The revision whose failed tasks' log was looked at, and what the last of them wrote, where that could be read.
+    pub last_lines: Option<(Arn, Option<LogLines>)>,
     /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
     pub begun: Option<String>,
 }
@@ -458,6 +464,11 @@ impl Memory {
         if !anew.is_empty() {
             self.redeployed = anew;
         }
+    }
+
+    /// What the last task of a revision wrote that failed.
+    pub fn last_lines_of(&self, revision: Option<&Arn>) -> Option<&LogLines> {
+        self.last_lines.as_ref().filter(|(ran, _)| Some(ran) == revision)?.1.as_ref()
     }
 
     /// The images that a service runs, where they were seen before.

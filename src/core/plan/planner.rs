@@ -1,6 +1,7 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
+use crate::core::act::Act;
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
 use crate::core::diff::{Change, Differences, Path, Shown, change};
@@ -156,6 +157,7 @@ impl<'p> Planner<'p> {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            act: None,
         };
         Self {
             inputs,
@@ -553,6 +555,7 @@ impl<'p> Planner<'p> {
         self.plan.cause = self.cause();
         let live = self.inputs.snapshot.live(&self.service_resource());
         self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
+        self.plan.act = live.and_then(|live| Act::of(&live.tags));
         let held = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
         // That a window is closed says more than that drift was corrected moments ago, and less than all else.
         match (self.window(), held) {

@@ -119,6 +119,13 @@ fn in_each_phase(account: &Account, mut act: impl FnMut(&str)) {
     account.set_speed(SPEED);
 }
 
+/// What came of it is known before something newer comes.
+fn is_known(daemon: &Simulated, name: &str) {
+    if name == "failed" {
+        daemon.wait_until("it is known to have failed", |status| status.service(name)["state"] == "failed");
+    }
+}
+
 fn names() -> [&'static str; 9] {
     PHASES.map(|(name, ..)| name)
 }
@@ -129,6 +136,7 @@ fn a_new_commit_in_each_phase_wins() {
     let (repository, daemon, _state, since) = begin(&account);
     let third = "public.ecr.aws/small/web:3";
     in_each_phase(&account, |name| {
+        is_known(&daemon, name);
         let (_, _, words, _) = PHASES.iter().find(|(phase, ..)| *phase == name).unwrap();
         repository.edit(&small::file(name), &second(words), third);
         if name == "held" {
@@ -158,6 +166,7 @@ fn a_rollback_in_each_phase_brings_the_first_one_back() {
         driftless_with(&served.env, &[&[act[0], name], &act[1..], &["--repo", &path, "--path", "env"]].concat())
     };
     in_each_phase(&account, |name| {
+        is_known(&daemon, name);
         let said = command(name, &["rollback", "--reason", "it looks bad"]);
         if name == "waiting" {
             // Its answer is quicker, and holds the commit as well.
