@@ -159,7 +159,7 @@ impl Apply {
         let name = plan.id.service.clone();
         let memory = self.memory.entry(name.clone()).or_default();
         memory.await_images(plan);
-        if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
+        if let (Some(_), Some(Rollout::Failed { reason, .. })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
         match plan.holds.iter().find(|hold| !hold.passes()) {
@@ -196,7 +196,7 @@ impl Apply {
                 self.say(&name, &format!("not healthy: {reason}"));
                 Progress::Open
             }
-            Some(Rollout::Failed { reason }) => Progress::RolloutFailed(reason),
+            Some(Rollout::Failed { reason, .. }) => Progress::RolloutFailed(reason),
             None => Progress::Open,
         }
     }

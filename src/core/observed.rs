@@ -144,6 +144,11 @@ impl ServiceDeployment {
     pub fn began_from(&self, revision: &Arn) -> bool {
         !self.sources.is_empty() && self.sources.iter().all(|source| source == revision)
     }
+
+    /// Whether ECS goes back, or went back, to what ran before.
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
+    }
 }
 
 /// A lifecycle hook that was called.

@@ -97,7 +97,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     };
     let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
-    rebuild(&pass, &observer, &snapshot).await;
+    rebuild(&pass, &observer, &plans, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
@@ -148,13 +148,15 @@ fn judge(
     let failed = plans.iter().filter_map(|(name, plan)| {
         let plan = plan.as_ref().ok()?;
         let mut memory = pass.memory.get(name)?.clone();
-        // Only what was asked for by this very declaration can have failed.
-        if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
-            return None;
-        }
-        let wanted = memory.rolling.clone()?;
+        // Only what was asked for by this very declaration can have failed: by this process, or by one before it.
+        let wanted = match () {
+            () if memory.failed.is_some() => None,
+            () if memory.applied.as_ref() == Some(&plan.digest) => memory.rolling.clone(),
+            () if plan.has_failed() => plan.due().cloned(),
+            () => None,
+        }?;
         match rollout_of(snapshot, name, Some(&wanted))? {
-            Rollout::Failed { reason } => {
+            Rollout::Failed { reason, .. } => {
                 memory.failed = Some((plan.digest.clone(), reason));
                 Some((name.clone(), memory))
             }
@@ -182,7 +184,12 @@ async fn note_failures(
 }
 
 /// Where there is no history, what ECS still knows stands for it.
-async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
+async fn rebuild(
+    pass: &Pass,
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) {
     let history = pass.recorder.history();
     for name in pass.memory.keys().filter(|name| !name.is_shared()) {
         let service = pass.environment.desired.service_id(name);
@@ -194,7 +201,8 @@ async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
             }
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
         }
-        match rebuilt(observer, snapshot, service.clone()).await {
+        let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
+        match rebuilt(observer, snapshot, service.clone(), plan).await {
             Ok(what) => what.into_iter().for_each(|what| pass.recorder.record(&pass.environment.source, what)),
             Err(error) => {
                 // What may pass is asked again with the next pass.
@@ -297,10 +305,18 @@ impl Pass {
         if plan.is_in_sync() {
             memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
         }
+        // What the tasks died of is shown by ECS for an hour, and remembered here.
+        let state = match (state, &memory.failed) {
+            (Some(Rollout::Failed { rolled_back, .. }), Some((_, reason))) => {
+                Some(Rollout::Failed { reason: reason.clone(), rolled_back })
+            }
+            (state, _) => state,
+        };
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }
-        if plan.is_in_sync() {
+        // What failed was seen: ECS had taken it on.
+        if plan.is_in_sync() || plan.has_failed() {
             lock(&self.intents).seen(name);
         }
         // What services share has no tasks: it is done when it is as git says.

@@ -31,6 +31,7 @@ mod rollout;
 mod rollouts;
 mod secrets;
 mod simulated;
+mod stories;
 mod support;
 mod tables;
 mod tidy;

@@ -120,10 +120,15 @@ impl ServicePlan {
     }
 
     /// The revision that the service is to run by now. What is on hold was not asked for, nor is what is gone back to until
-    /// nothing is left to do: that something else runs is no failure.
+    /// nothing is left to do: that something else runs is no failure; unless it is on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
         let asked = self.holds.is_empty() && self.rolled_back.is_none();
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || asked)
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || asked || self.has_failed())
+    }
+
+    /// Whether ECS could not bring it up.
+    pub fn has_failed(&self) -> bool {
+        self.holds.iter().any(|hold| matches!(hold, Hold::RolloutFailed { .. }))
     }
 
     /// The strongest effect of all changes.
