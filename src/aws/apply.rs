@@ -7,12 +7,10 @@ use super::wire::{Wire, decode};
 use crate::core::action::{Action, Call};
 use crate::core::id::Arn;
 use crate::core::retry::Class;
-use crate::core::rollout::Pause;
 use aws_sdk_applicationautoscaling::operation as autoscaling;
 use aws_sdk_cloudwatch::operation as cloudwatch;
 use aws_sdk_cloudwatchlogs::operation as logs;
 use aws_sdk_ecs::operation as ecs;
-use aws_sdk_ecs::types::DeploymentLifecycleHookAction;
 use aws_sdk_elasticloadbalancingv2::operation as elbv2;
 use aws_sdk_servicediscovery::operation as discovery;
 use serde_json::Value;
@@ -42,12 +40,23 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
                 answer.task_definition().and_then(|made| made.task_definition_arn())
             })
         }
+        Call::DeregisterTaskDefinition => send!(
+            ecs.deregister_task_definition,
+            ecs::deregister_task_definition::DeregisterTaskDefinitionInput,
+            |answer| answer.task_definition().and_then(|gone| gone.task_definition_arn())
+        ),
         Call::CreateService => send!(ecs.create_service, ecs::create_service::CreateServiceInput, |answer| {
             answer.service().and_then(|made| made.service_arn())
         }),
         Call::UpdateService => send!(ecs.update_service, ecs::update_service::UpdateServiceInput, |answer| {
             answer.service().and_then(|changed| changed.service_arn())
         }),
+        Call::StopServiceDeployment => {
+            send!(ecs.stop_service_deployment, ecs::stop_service_deployment::StopServiceDeploymentInput)
+        }
+        Call::ContinueServiceDeployment => {
+            send!(ecs.continue_service_deployment, ecs::continue_service_deployment::ContinueServiceDeploymentInput)
+        }
         Call::TagEcs => send!(ecs.tag_resource, ecs::tag_resource::TagResourceInput),
         Call::DeleteService => send!(ecs.delete_service, ecs::delete_service::DeleteServiceInput),
         Call::CreateTargetGroup => {
@@ -131,19 +140,6 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
         Call::AssociateKmsKey => send!(logs.associate_kms_key, logs::associate_kms_key::AssociateKmsKeyInput),
         Call::TagLogs => send!(logs.tag_resource, logs::tag_resource::TagResourceInput),
     })
-}
-
-/// Answers a PAUSE hook of the very deployment that was looked at: it goes on, or is rolled back.
-///
-/// # Errors
-/// Also when somebody else answered it meanwhile.
-pub async fn answer_pause(clients: &Clients, pause: &Pause, goes_on: bool) -> Result<(), Error> {
-    const OPERATION: Operation = Operation::write("ecs", "ContinueServiceDeployment");
-    let action =
-        if goes_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
-    let request = clients.ecs.continue_service_deployment();
-    let request = request.service_deployment_arn(pause.deployment.as_str()).hook_id(&pause.hook).action(action);
-    clients.calls.call(OPERATION, Priority::Commit, request.send()).await.map(|_| ())
 }
 
 /// The SDK's input of a document. What was checked while reading fits; anything else is named, not sent.

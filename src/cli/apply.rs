@@ -224,6 +224,8 @@ impl Apply {
             eprintln!("{} {name} {line}", stamp());
         }
         match done {
+            // What is gone back to is applied when ECS has done its part.
+            Ok(()) if plan.is_answer() => Progress::Open,
             Ok(()) => {
                 memory.applied = Some(plan.digest.clone());
                 memory.deployed_anew(plan);

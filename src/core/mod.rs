@@ -18,6 +18,7 @@ pub mod problem;
 pub mod retry;
 pub mod rollback;
 pub mod rollout;
+pub mod rotation;
 pub mod secret;
 pub mod shape;
 pub mod source;

@@ -2,10 +2,11 @@
 
 use super::id::{Arn, Kind, ResourceId, ServiceName};
 use super::image::{Digests, Pushed};
+use super::rotation::Since;
 use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// What is known of one thing.
@@ -50,7 +51,9 @@ impl Live {
             | Facts::Deployments(_)
             | Facts::Stopped(_)
             | Facts::Targets(_)
-            | Facts::Image(_) => &[],
+            | Facts::Image(_)
+            | Facts::Since(_)
+            | Facts::Running(_) => &[],
         }
     }
 
@@ -88,6 +91,10 @@ pub enum Facts {
     Targets(Vec<Target>),
     /// What a registry has under an image's name.
     Image(Pushed),
+    /// Since when a secret or parameter is what it is.
+    Since(Since),
+    /// The revisions that tasks run.
+    Running(BTreeSet<Arn>),
 }
 
 /// A service deployment (DescribeServiceDeployments): what one UpdateService came to.
@@ -101,6 +108,8 @@ pub struct ServiceDeployment {
     pub reason: Option<String>,
     /// The revision that it was to bring up.
     pub task_definition: Option<Arn>,
+    /// The revisions that ran when it began; it is rolled back to the one that was completed.
+    pub sources: Vec<Arn>,
     /// The digests of that revision's images, as far as ECS has found them (ServiceRevision, containerImages).
     pub images: Digests,
     /// As `POST_TEST_TRAFFIC_SHIFT`, where the strategy has stages.
@@ -122,8 +131,23 @@ impl ServiceDeployment {
     }
 
     /// Whether ECS goes back, or went back, to what ran before.
-    pub fn goes_back(&self) -> bool {
+    pub fn is_rolled_back(&self) -> bool {
         matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
+    }
+
+    /// Whether it can still be stopped, or answered (StopServiceDeployment).
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
+    }
+
+    /// Whether ECS is taking it back (Developer Guide, "service deployments": states of an ongoing one).
+    pub fn goes_back(&self) -> bool {
+        matches!(self.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS")
+    }
+
+    /// Whether this revision, and no other, ran when it began: there a rollback ends.
+    pub fn began_from(&self, revision: &Arn) -> bool {
+        !self.sources.is_empty() && self.sources.iter().all(|source| source == revision)
     }
 }
 
@@ -201,6 +225,8 @@ pub struct Deployment {
     pub pending: i32,
     /// How many failed to start or to get healthy.
     pub failed: i32,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
 }
 
 impl ServiceFacts {

@@ -103,17 +103,24 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     let base = by_deployments(facts, wanted);
     let followed = evidence.deployment_of(wanted);
     let stopped = Stopped::of(evidence.stopped, wanted);
+    // One that deployed the same revision anew has failed, and is no way back.
+    let newest = evidence.deployments.first().filter(|newest| newest.task_definition.as_ref() != wanted);
+    let back = newest.filter(|newest| newest.goes_back());
+    if back.is_some_and(|newest| wanted.is_some_and(|wanted| newest.began_from(wanted))) {
+        let note = Some("ECS goes back to it".to_owned());
+        return Rollout::InProgress { running: facts.running, desired: facts.desired, failed: 0, note };
+    }
     match base {
         Rollout::Failed { reason, rolled_back } => Rollout::Failed {
             reason: why(followed, &stopped, &reason),
-            rolled_back: rolled_back || followed.is_some_and(ServiceDeployment::goes_back),
+            rolled_back: rolled_back || followed.is_some_and(ServiceDeployment::is_rolled_back),
         },
         // What the service shows can be behind: the service deployment itself has the last word.
         _ if let Some(followed) = followed.filter(|followed| followed.has_failed()) => Rollout::Failed {
             reason: why(Some(followed), &stopped, "ECS gave the deployment up"),
-            rolled_back: followed.goes_back(),
+            rolled_back: followed.is_rolled_back(),
         },
-        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(waiting) {
+        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(ServiceDeployment::pause) {
             Some(pause) => Rollout::Waiting { pause },
             None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
         },
@@ -139,12 +146,13 @@ pub fn in_time(rollout: Rollout, began: Option<Timestamp>, limit: Option<SignedD
     Rollout::Failed { reason, rolled_back: false }
 }
 
-/// The hook that waits for a person.
-fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
-    let hook = deployment.hooks.iter().find(|hook| hook.awaits_a_person())?;
-    let Hook { id, expires_at, then, .. } = hook.clone();
-    let stage = deployment.stage.clone();
-    Some(Pause { deployment: deployment.arn.clone(), hook: id, stage, expires_at, then })
+impl ServiceDeployment {
+    /// The hook at which it waits for a person.
+    pub fn pause(&self) -> Option<Pause> {
+        let hook = self.hooks.iter().find(|hook| hook.awaits_a_person())?;
+        let Hook { id, expires_at, then, .. } = hook.clone();
+        Some(Pause { deployment: self.arn.clone(), hook: id, stage: self.stage.clone(), expires_at, then })
+    }
 }
 
 /// One sentence: what ECS did, and what the tasks died of.
@@ -234,6 +242,7 @@ mod tests {
             running,
             pending: 0,
             failed: 0,
+            created_at: None,
         }
     }
 
@@ -251,6 +260,7 @@ mod tests {
             status: status.into(),
             task_definition: Some(wanted()),
             reason: None,
+            sources: Vec::new(),
             images: std::collections::BTreeMap::new(),
             stage: None,
             production_percent: None,

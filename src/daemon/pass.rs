@@ -1,7 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
-use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rebuilt, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
@@ -16,7 +16,7 @@ use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan};
+use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -33,6 +33,9 @@ use tokio_util::task::TaskTracker;
 const AFTER_WRITE: Duration = Duration::from_secs(2);
 /// How often a rollout is looked at: a failed deployment is gone from DescribeServices soon after ECS rolled it back.
 const DURING_ROLLOUT: Duration = Duration::from_secs(3);
+
+/// How long tidying up may keep a service from its next pass: behind many others it would wait for its turn for minutes.
+const TIDY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What one pass works with.
 #[derive(Clone)]
@@ -190,26 +193,22 @@ async fn rebuild(
     let history = pass.recorder.history();
     for name in pass.memory.keys().filter(|name| !name.is_shared()) {
         let service = pass.environment.desired.service_id(name);
-        let live = match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
-            Some(Observed::Present(live)) if history.wants_rebuilding(&service) => live,
+        match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
+            Some(Observed::Present(_)) if history.wants_rebuilding(&service) => {}
             Some(Observed::Absent) => {
                 history.give_up_rebuilding(&service);
                 continue;
             }
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
-        };
-        match observer.past_deployments(name).await {
-            Ok(deployments) => {
-                let facts = snapshot.service(name);
-                let names = |facts| running(snapshot, name, facts, None).shown.names;
-                let runs = facts.and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
-                let applied = Applied::of(&live.tags);
-                let plan = plans.get(name).and_then(|plan| plan.as_ref().ok()).filter(|plan| plan.has_failed());
-                let failed = applied.as_ref().is_some_and(|applied| {
-                    let planned = plan.is_some_and(|plan| plan.short_digest() == applied.digest);
-                    planned || live.tags.get(FAILED_TAG) == Some(&applied.digest)
-                });
-                let what = What::Rebuilt { service, deployments, applied, failed, runs };
+        }
+        let failed = plans.get(name).and_then(|plan| plan.as_ref().ok()).filter(|plan| plan.has_failed());
+        match rebuilt(observer, snapshot, service.clone()).await {
+            Ok(None) => {}
+            Ok(Some(mut what)) => {
+                // What its tag does not say yet.
+                if let What::Rebuilt { failed: told, applied: Some(applied), .. } = &mut what {
+                    *told |= failed.is_some_and(|plan| plan.short_digest() == applied.digest);
+                }
                 pass.recorder.record(&pass.environment.source, what);
             }
             Err(error) => {
@@ -266,7 +265,8 @@ impl Pass {
     fn urgency(&self) -> Priority {
         let applied = |(name, memory): (&ServiceName, &Memory)| {
             let declared = self.environment.desired.services.get(name);
-            declared.is_none_or(|declared| memory.applied.as_ref() == Some(&declared.digest))
+            let known = [&memory.applied, &memory.settled];
+            declared.is_none_or(|declared| known.iter().any(|digest| digest.as_ref() == Some(&declared.digest)))
         };
         if self.memory.iter().all(applied) { Priority::Drift } else { Priority::Commit }
     }
@@ -316,6 +316,9 @@ impl Pass {
             }
             (state, _) => state,
         };
+        if plan.is_in_sync() {
+            memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
+        }
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }
@@ -332,11 +335,32 @@ impl Pass {
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
-            (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
+            (None, true, true) => {
+                if state == Some(Rollout::Completed) && !plan.chores.is_empty() {
+                    self.tidy_up(observer, &plan).await;
+                }
+                (Outcome::NoChange, quiet(state.as_ref()))
+            }
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,
         };
         self.end(name, outcome, began, next, Some(memory), results);
+    }
+
+    /// Does what is left to do behind a service that is live. Nothing depends on it: what fails is tried with another pass.
+    async fn tidy_up(&self, observer: &Observer, plan: &ServicePlan) {
+        let record = |step: &Step, arn: Option<&Arn>| {
+            let (service, operation) = (plan.id.clone(), step.action.call.operation());
+            let what = What::Done { service, operation, cause: plan.cause, effect: step.effect, arn: arn.cloned() };
+            self.recorder.record(&self.environment.source, what);
+        };
+        let chores = plan.tidying();
+        let done = execute(observer, &chores, &self.intents, Priority::Sweep, &self.stop, record);
+        // A call that is given up may have been done: the next pass reads what is there, and to do it twice is no harm.
+        if let Ok(Err(Stop::Refused(error))) = tokio::time::timeout(TIDY_LIMIT, done).await {
+            let service = &plan.id;
+            tracing::warn!(event = "not_tidied", %service, %error, "{service}: an old revision could not be deregistered");
+        }
     }
 
     /// Carries out the steps.
@@ -365,6 +389,8 @@ impl Pass {
             memory.corrected_at = Some(Timestamp::now());
         }
         match done {
+            // What is gone back to is applied when ECS has done its part.
+            Ok(()) if plan.is_answer() => (Outcome::Changed, Next::After(AFTER_WRITE)),
             Ok(()) => {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
@@ -373,8 +399,8 @@ impl Pass {
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
-                // An image that fails is no failure of what git says: ECS's own history remembers it.
-                if plan.redeployed().next().is_some() {
+                // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
+                if plan.deploys_anew() {
                     memory.rolling = None;
                 }
                 (Outcome::Changed, Next::After(AFTER_WRITE))
@@ -415,6 +441,11 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     }
     if memory.failed.as_ref().is_some_and(|(digest, _)| *digest != plan.digest) {
         memory.failed = None;
+    }
+    // Going back is as urgent as a commit until it is done.
+    if plan.rolled_back.is_some() && !plan.is_in_sync() {
+        memory.applied.take_if(|digest| *digest != plan.digest);
+        memory.settled = None;
     }
 }
 
@@ -462,6 +493,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            chores: Vec::new(),
             act: None,
         }
     }

@@ -10,10 +10,12 @@ pub mod listener;
 pub mod log_group;
 pub mod removal;
 mod replace;
+pub mod revisions;
 pub mod rule;
 pub mod scalable_target;
 pub mod scaling_policy;
 pub mod scheduled_action;
+pub mod secret;
 pub mod service;
 mod settle;
 mod shift;
@@ -44,6 +46,15 @@ pub const KINDS: &[KindSpec] = &[
     KindSpec { kind: Kind::ScheduledAction, plan: scheduled_action::plan },
     // What was left of a replacement goes when nothing uses it any more.
     KindSpec { kind: Kind::TargetGroup, plan: replace::clear },
-    // Last: from which declaration all of it was brought up to date.
+    // From which declaration all of it was brought up to date.
     KindSpec { kind: Kind::Service, plan: service::mark },
+    // Where nothing of all that is to be done.
+    KindSpec { kind: Kind::TaskDefinitionRevision, plan: revisions::plan },
+];
+
+/// What comes before all of that for a service that goes back while a deployment of it is under way: whether ECS takes that
+/// one back itself, or waits for an answer.
+pub const BACK: &[KindSpec] = &[
+    KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },
+    KindSpec { kind: Kind::Service, plan: service::back },
 ];

@@ -185,6 +185,7 @@ fn past(name: &str, at: i64) -> Event {
         status: "SUCCESSFUL".into(),
         reason: None,
         task_definition: None,
+        sources: Vec::new(),
         images: std::collections::BTreeMap::new(),
         stage: None,
         production_percent: None,

@@ -3,10 +3,11 @@
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `images` (name -> digest, null for one that is not pushed; those that are left out are there),
-//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `images` by container), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `createdAt`, `images` by container),
+//! `tasks` (family -> ARNs of the revisions that its tasks run), `since` (ARN of a secret, or name or ARN of a parameter -> stage, empty for a parameter -> since when its version has it), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
-//! `redeployed` for which it was deployed anew (container -> digest). Whatever is not in it is
+//! `redeployed` for which it was deployed anew (container -> digest), `rotated` for a secret that was changed then. Whatever is not in it is
 //! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
 //! that the same process has read, those beside it replace them. A first line `# ...` of `plan.txt` says what the case is about.
@@ -20,6 +21,7 @@ use driftless::core::normal::canonical;
 use driftless::core::observed::{Facts, Live, Observed, ServiceDeployment, Snapshot};
 use driftless::core::plan::text::Header;
 use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, ServicePlan, plan};
+use driftless::core::rotation::Since;
 use driftless::core::source::Commit;
 use driftless::kind::KINDS;
 use jiff::Timestamp;
@@ -131,11 +133,12 @@ impl Account {
                     status: text(&of["status"]).unwrap_or_default(),
                     reason: text(&of["reason"]),
                     task_definition: text(&of["taskDefinition"]).map(Arn::from),
+                    sources: Vec::new(),
                     images: serde_json::from_value(of["images"].clone()).unwrap_or_default(),
                     stage: None,
                     production_percent: None,
                     hooks: Vec::new(),
-                    created_at: None,
+                    created_at: text(&of["createdAt"]).map(|at| at.parse().unwrap()),
                     finished_at: None,
                 };
                 let all = answer.map(|all| all.iter().map(deployment).collect());
@@ -149,6 +152,17 @@ impl Account {
                     present(Live { facts: Facts::Image(Pushed { digest, platforms: Vec::new() }), ..Live::default() })
                 }
             },
+            Kind::FamilyTasks => {
+                let running = self.0.pointer(&format!("/tasks/{}", id.name)).and_then(Value::as_array);
+                let running = running.into_iter().flatten().filter_map(|arn| arn.as_str().map(Arn::from)).collect();
+                present(Live { facts: Facts::Running(running), ..Live::default() })
+            }
+            Kind::SecretVersions | Kind::ParameterVersion => {
+                let since = self.0.pointer(&format!("/since/{}", id.name.replace('/', "~1")));
+                let since = since.map(|since| serde_json::from_value::<Since>(since.clone()).unwrap());
+                let live = since.map(|since| Live { facts: Facts::Since(since), ..Live::default() });
+                live.map_or(Observed::Absent, present)
+            }
             Kind::TaskDefinitionRevision => {
                 let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
                 found.map_or(Observed::Absent, |definition| {
@@ -211,6 +225,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
     let mut awaited: Option<Timestamp> = account.get("awaitedSince").and_then(|since| since.as_str()?.parse().ok());
     let redeployed: Digests =
         account.get("redeployed").map(|digests| serde_json::from_value(digests.clone()).unwrap()).unwrap_or_default();
+    let rotated: Option<Timestamp> = account.get("rotated").and_then(|at| at.as_str()?.parse().ok());
     let (mut applied, mut begun) = (account.get("applied").is_some(), account.get("begun").is_some());
     let override_window = account.get("overrideWindow").and_then(Value::as_str);
     for _ in 0..10 {
@@ -222,6 +237,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             policy: Policy { asked: override_window.is_some(), override_window },
             memory: &memory,
             kinds: KINDS,
+            rolled_back: &BTreeMap::new(),
             now: now(),
         };
         match plan(&inputs, None) {
@@ -231,6 +247,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
                     begun: begun.then(|| plan.digest.clone()),
                     awaited: awaited.map(|since| (plan.digest, since)),
                     redeployed: redeployed.clone(),
+                    rotated,
                     ..Memory::default()
                 };
                 memory = plan.services.into_iter().map(|plan| (plan.id.service.clone(), remembered(plan))).collect();
@@ -267,7 +284,8 @@ fn outcome(folder: &Path) -> String {
     if let Some(plan) = planned(&reading, &account) {
         let (scope, commit) = (&reading.desired.as_ref().unwrap().environment.scope, commit());
         text.push_str(&plan.to_text(Header { scope, commit: Some(&commit) }));
-        let steps = plan.services.iter().flat_map(|service| &service.steps).filter(|_| account.get("inputs").is_some());
+        let steps = plan.services.iter().flat_map(|service| service.steps.iter().chain(&service.chores));
+        let steps = steps.filter(|_| account.get("inputs").is_some());
         for step in steps {
             text.push_str(&format!("{} {}\n", step.action.call.operation(), canonical(&step.action.input.document)));
         }

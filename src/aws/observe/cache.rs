@@ -2,6 +2,7 @@
 
 use crate::core::id::{Arn, ResourceId, Scope};
 use crate::core::observed::{Live, Observed, Snapshot};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,9 @@ use tokio::time::Instant;
 
 /// The most revisions that are kept. A document is some 5 KiB: this stays below 50 MiB.
 const CACHED_REVISIONS_MAX: usize = 10_000;
+
+/// The most secrets whose versions are kept: some hundred bytes each.
+const CACHED_SECRETS_MAX: usize = 10_000;
 
 /// How long the ARN behind a name is believed. All ELBv2 calls of an account share ten a second: asking for the same
 /// names with every look at a service would leave nothing for anybody else.
@@ -34,6 +38,8 @@ type Locks = BTreeMap<(Scope, Arc<str>), Arc<tokio::sync::Mutex<()>>>;
 struct Cached {
     revisions: BTreeMap<Arn, (Instant, Arc<Live>)>,
     names: BTreeMap<(Scope, ResourceId), (Instant, Arc<Live>)>,
+    /// When the versions of a secret were made, by its ARN.
+    secrets: BTreeMap<String, BTreeMap<String, Timestamp>>,
     settings: BTreeMap<(Scope, ResourceId), (Instant, Observed)>,
 }
 
@@ -64,6 +70,18 @@ impl Cache {
             revisions.clear();
         }
         revisions.insert(arn, (Instant::now(), live));
+    }
+
+    pub(super) fn secret_versions(&self, arn: &str) -> Option<BTreeMap<String, Timestamp>> {
+        self.lock().secrets.get(arn).cloned()
+    }
+
+    pub(super) fn keep_secret_versions(&self, arn: &str, made: BTreeMap<String, Timestamp>) {
+        let secrets = &mut self.lock().secrets;
+        if secrets.len() >= CACHED_SECRETS_MAX {
+            secrets.clear();
+        }
+        secrets.insert(arn.to_owned(), made);
     }
 
     /// Puts what was read of an environment moments ago into a snapshot.

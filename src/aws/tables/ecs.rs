@@ -1,9 +1,12 @@
 //! ECS: task definitions, services, and what DescribeServices answers.
 
 use crate::aws::wire::{enums, structures, unions};
+use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentInput;
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
+use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
+use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentInput;
 use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::*;
@@ -171,6 +174,7 @@ structures! {
     // MetricConfiguration: names of metrics.
     MetricConfiguration { #[required] metricNames[], #[required] resolutionSeconds }
     TagResourceInput as TagResource { #[required] resourceArn, #[required] tags[key] }
+    DeregisterTaskDefinitionInput as DeregisterTaskDefinition { #[required] taskDefinition }
     DeleteServiceInput as DeleteService { cluster, #[required] service, force }
     // As in CreateService.
     UpdateServiceInput as UpdateService {
@@ -181,6 +185,10 @@ structures! {
         loadBalancers[targetGroupArn, loadBalancerName], propagateTags, serviceRegistries[registryArn],
         serviceConnectConfiguration, volumeConfigurations[name], vpcLatticeConfigurations[targetGroupArn],
         gatewayConnectors[portName], monitoring,
+    }
+    StopServiceDeploymentInput as StopServiceDeployment { #[required] serviceDeploymentArn, stopType }
+    ContinueServiceDeploymentInput as ContinueServiceDeployment {
+        #[required] serviceDeploymentArn, #[required] hookId, action,
     }
     // As in RegisterTaskDefinition. Attributes that the task needs have no order (DescribeTaskDefinition).
     TaskDefinition {
@@ -238,5 +246,5 @@ enums! {
     AssignPublicIp, SchedulingStrategy, DeploymentControllerType, PropagateTags, ServiceConnectAccessLoggingFormat,
     ServiceConnectIncludeQueryParameters, ServiceConnectContainerLogLevel, EbsResourceType, TaskFilesystemType,
     GatewayConnectorHealthCheckProtocol, AccessType, TaskDefinitionStatus, TargetType, ScaleUnit, StabilityStatus,
-    DeploymentRolloutState, ResourceManagementType,
+    DeploymentRolloutState, ResourceManagementType, StopServiceDeploymentStopType,
 }

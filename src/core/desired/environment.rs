@@ -101,6 +101,8 @@ fn shared(
             resources,
             sync: sync.clone(),
             images: super::Images::default(),
+            on_secret_rotated: super::OnMoved::Ignore,
+            keep_revisions: None,
             follow: super::Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),

@@ -98,6 +98,10 @@ pub struct Declared {
     pub sync: Sync,
     /// What is done about its images.
     pub images: Images,
+    /// What is done when a secret that its tasks were given has changed.
+    pub on_secret_rotated: OnMoved,
+    /// How many of the newest ACTIVE revisions of its family stay; nothing is deregistered where git does not say.
+    pub keep_revisions: Option<usize>,
     /// How its rollouts are followed.
     pub follow: Follow,
     /// The services that must be live first.
@@ -131,6 +135,8 @@ impl Declared {
             digest: String::new(),
             sync: Sync::default(),
             images: Images::default(),
+            on_secret_rotated: OnMoved::Ignore,
+            keep_revisions: None,
             follow: Follow::default(),
             depends_on: Vec::new(),
             idle: Vec::new(),

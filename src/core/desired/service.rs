@@ -95,6 +95,7 @@ impl Service<'_> {
         resources.service(&top, &name);
         let resources = resources.found;
         let idle = idle(&top);
+        let keep_revisions = kept(&top, &mut self.problems);
         let sync = super::sync::sync(top.get("sync"), &mut self.problems);
         for (section, place) in &idle {
             let message = format!("`{section}` is declared and valid; this version does not act on it");
@@ -131,6 +132,10 @@ impl Service<'_> {
             resources,
             sync,
             images: super::images::images(top.get("images")),
+            keep_revisions,
+            on_secret_rotated: super::OnMoved::of(
+                top.get("rollout").and_then(|rollout| rollout.get("onSecretRotated")),
+            ),
             follow,
             depends_on,
             idle,
@@ -192,6 +197,19 @@ impl Service<'_> {
             self.problems.push(Problem::warning(problem::NOT_OURS, &entry.key_place, message));
         }
     }
+}
+
+/// The most revisions that can be kept: ECS lists a hundred at once, and some behind them are looked at.
+const KEEP_MAX: i64 = 90;
+
+/// `revisions.keep`: how many of the newest revisions stay.
+fn kept(top: &Node, problems: &mut Vec<Problem>) -> Option<usize> {
+    let keep = top.get("revisions")?.get("keep")?;
+    let count = keep.as_integer()?;
+    if !(1..=KEEP_MAX).contains(&count) {
+        problems.push(expected(keep, &format!("1 to {KEEP_MAX}")));
+    }
+    usize::try_from(count).ok()
 }
 
 /// Sections that are valid, and that belong to what this version does not do yet.

@@ -6,9 +6,8 @@ use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
-use crate::core::image;
 use crate::core::observed::ServiceDeployment;
-use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, Moved, Note, ServicePlan};
+use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, ServicePlan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::Rollout;
 use crate::core::source;
@@ -276,14 +275,9 @@ impl Deployment {
         if self.task_definition.is_none() && plan.task_definition.is_some() {
             self.task_definition = plan.task_definition.clone();
         }
-        let moved = plan.notes.iter().filter_map(|note| match note {
-            Note::ImageMoved { container, tag, now, runs, then: Moved::Redeployed } => {
-                let (now, runs, effect) = (image::short(now), image::short(runs), Effect::ForcedRestart);
-                Some(format!("~ image of {container}, tag {tag}: {runs} → {now}  [{effect}]"))
-            }
-            _ => None,
-        });
-        for text in moved.chain(plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"))) {
+        let moved = plan.why_anew().map(ToString::to_string);
+        let changes = plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"));
+        for text in changes.chain(moved) {
             if self.changes.len() > CHANGES_MAX {
                 return;
             }
@@ -464,6 +458,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            chores: vec![],
             act: None,
         }
     }
@@ -734,6 +729,7 @@ mod tests {
             status: status.into(),
             reason: Some("ECS said".into()),
             task_definition: Some(revision(number)),
+            sources: Vec::new(),
             images: BTreeMap::new(),
             stage: None,
             production_percent: None,

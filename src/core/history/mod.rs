@@ -60,7 +60,7 @@ pub struct Deployment {
     /// The digests that ran of those images, by image, where they are known.
     #[serde(default)]
     pub digests: BTreeMap<String, String>,
-    /// What was changed, live → desired, with the effect; secrets are masked.
+    /// What was changed, live → desired, with the effect; secrets are masked. And what had moved, where it was deployed anew.
     pub changes: Vec<String>,
     /// AWS's names of the operations that were done, in order.
     pub steps: Vec<String>,

@@ -76,6 +76,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// What is tidied up while the service is live and nothing else is to be done: it is no difference from git.
+    pub chores: Vec<Step>,
     /// What a person did last to the service beside git.
     pub act: Option<Act>,
 }
@@ -84,6 +86,11 @@ impl ServicePlan {
     /// Whether AWS agrees with git, as far as it was seen.
     pub fn is_in_sync(&self) -> bool {
         self.steps.is_empty() && self.holds.is_empty() && self.changes.is_empty()
+    }
+
+    /// Whether it decides about a deployment that is under way, and writes no settings: what git says comes after it.
+    pub fn is_answer(&self) -> bool {
+        self.steps.iter().any(|step| step.action.is_answer())
     }
 
     /// Whether everything that it depends on could be read.
@@ -102,15 +109,21 @@ impl ServicePlan {
         Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
+    /// A plan of nothing but what is tidied up.
+    pub fn tidying(&self) -> Self {
+        Self { steps: self.chores.clone(), chores: Vec::new(), ..self.clone() }
+    }
+
     /// The digest as tags hold it.
     pub fn short_digest(&self) -> String {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold was not asked for, and that something else runs is
-    /// no failure; unless it is on hold because it failed.
+    /// The revision that the service is to run by now. What is on hold was not asked for, unless it is on hold because it
+    /// failed; nor is what is gone back to until nothing is left to do: that something else runs is no failure.
     pub fn due(&self) -> Option<&Arn> {
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty() || self.has_failed())
+        let asked = (self.holds.is_empty() || self.has_failed()) && self.rolled_back.is_none();
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || asked)
     }
 
     /// Whether ECS could not bring it up.
@@ -120,7 +133,7 @@ impl ServicePlan {
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
-        let anew = self.redeployed().next().map(|_| Effect::ForcedRestart);
+        let anew = self.deploys_anew().then_some(Effect::ForcedRestart);
         self.changes.iter().map(|(_, effect)| *effect).chain(anew).max().unwrap_or(Effect::NoRestart)
     }
 
@@ -132,6 +145,35 @@ impl ServicePlan {
             }
             _ => None,
         })
+    }
+
+    /// When the secret was changed, the last of several, because of which it is deployed anew.
+    pub fn rotated(&self) -> Option<Timestamp> {
+        let at = self.notes.iter().filter_map(|note| match note {
+            Note::SecretRotated { at, then: Moved::Redeployed, .. } => Some(*at),
+            _ => None,
+        });
+        at.max()
+    }
+
+    /// Whether a tag of what runs points to another image, as far as that was looked at (`images.onMoved`).
+    pub fn has_moved_image(&self) -> bool {
+        self.notes.iter().any(|note| matches!(note, Note::ImageMoved { .. }))
+    }
+
+    /// What has moved, because of which the revision that runs is deployed once more.
+    pub fn why_anew(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| {
+            matches!(
+                note,
+                Note::ImageMoved { then: Moved::Redeployed, .. } | Note::SecretRotated { then: Moved::Redeployed, .. }
+            )
+        })
+    }
+
+    /// Whether the revision that runs is deployed once more.
+    pub fn deploys_anew(&self) -> bool {
+        self.why_anew().next().is_some()
     }
 
     /// Since when it waits for an image, if it does.
@@ -444,8 +486,12 @@ pub struct Memory {
     pub awaited: Option<(String, Timestamp)>,
     /// The images that the service was last deployed anew for, because tags moved: not twice for the same.
     pub redeployed: Digests,
+    /// When the newest of those secrets was changed for which the service was last deployed anew.
+    pub rotated: Option<Timestamp>,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
+    /// The digest of what git declared when all was last seen in sync, with it or with what was gone back to.
+    pub settled: Option<String>,
     /// The revision whose failed tasks' log was looked at, and what the last of them wrote, where that could be read.
     pub last_lines: Option<(Arn, Option<LogLines>)>,
     /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
@@ -464,6 +510,7 @@ impl Memory {
         if !anew.is_empty() {
             self.redeployed = anew;
         }
+        self.rotated = plan.rotated().or(self.rotated);
     }
 
     /// What the last task of a revision wrote that failed.
@@ -505,6 +552,8 @@ pub struct Inputs<'i> {
     pub memory: &'i BTreeMap<ServiceName, Memory>,
     /// The kinds, in their order.
     pub kinds: &'i [KindSpec],
+    /// The rollbacks that are in force: what `desired` says of these services is of an earlier commit.
+    pub rolled_back: &'i BTreeMap<ServiceName, RolledBack>,
     /// Now.
     pub now: Timestamp,
 }

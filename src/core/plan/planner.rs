@@ -157,6 +157,7 @@ impl<'p> Planner<'p> {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            chores: Vec::new(),
             act: None,
         };
         Self {
@@ -301,6 +302,13 @@ impl<'p> Planner<'p> {
         after.dedup();
         self.plan.steps.push(Step { id: id.clone(), action, effect, after, against });
         id
+    }
+
+    /// Adds what is tidied up when nothing else is to be done.
+    pub fn chore(&mut self, action: Action, against: Option<Against>) {
+        let id = StepId::new(format!("{}/{} {}", self.declared.name, action.call.operation(), action.target));
+        let after = self.plan.chores.last().map(|step| step.id.clone()).into_iter().collect();
+        self.plan.chores.push(Step { id, action, effect: Effect::NoRestart, after, against });
     }
 
     /// Adds a step that makes a thing: later steps may name it before it has an ARN.
@@ -491,7 +499,7 @@ impl<'p> Planner<'p> {
         BTreeMap::from([(ENVIRONMENT_TAG.to_owned(), environment.as_str().to_owned())])
     }
 
-    /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
+    /// The tags that everything gets which is made here for one service, but for the ECS service itself. By them it is known as ours, and as whose.
     pub fn owner_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.made_tags();
         tags.insert(SERVICE_TAG.to_owned(), owner(&self.declared.name).to_owned());
@@ -553,6 +561,7 @@ impl<'p> Planner<'p> {
         self.plan.notes.retain(|note| !has_left(note));
         self.plan.notes.extend(left);
         self.plan.cause = self.cause();
+        self.plan.rolled_back = self.inputs.rolled_back.get(&self.declared.name).cloned();
         let live = self.inputs.snapshot.live(&self.service_resource());
         self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
         self.plan.act = live.and_then(|live| Act::of(&live.tags));
@@ -589,8 +598,8 @@ impl<'p> Planner<'p> {
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,
-            // Somebody pushed an image: nobody changed AWS's settings behind git's back.
-            () if self.plan.changes.is_empty() && self.plan.redeployed().next().is_some() => Cause::Deploy,
+            // Somebody pushed an image, or changed a secret: nobody changed AWS's settings behind git's back.
+            () if self.plan.changes.is_empty() && self.plan.deploys_anew() => Cause::Deploy,
             () if self.applied_already() && !self.under_way => Cause::Drift,
             () => Cause::Deploy,
         }
