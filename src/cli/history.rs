@@ -87,7 +87,7 @@ async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::R
         crate::aws::observe::PAST
     );
     let service = one.loaded.desired()?.service_id(&ServiceName::from(name));
-    let what = rebuilt(&one.observer, &one.snapshot, service).await.map_err(super::ended)?;
+    let what = rebuilt(&one.observer, &one.snapshot, service, None).await.map_err(super::ended)?;
     let (at, source) = (Timestamp::now(), SourceName::from("here"));
     let mut rows: Vec<Deployment> =
         what.map(|what| History::default().apply(&Event { at, source, what })).unwrap_or_default();

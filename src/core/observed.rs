@@ -130,11 +130,6 @@ impl ServiceDeployment {
         self.status == "STOPPED" || self.status.starts_with("ROLLBACK")
     }
 
-    /// Whether ECS goes back, or went back, to what ran before.
-    pub fn is_rolled_back(&self) -> bool {
-        matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
-    }
-
     /// Whether it can still be stopped, or answered (StopServiceDeployment).
     pub fn is_under_way(&self) -> bool {
         matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
@@ -148,6 +143,11 @@ impl ServiceDeployment {
     /// Whether this revision, and no other, ran when it began: there a rollback ends.
     pub fn began_from(&self, revision: &Arn) -> bool {
         !self.sources.is_empty() && self.sources.iter().all(|source| source == revision)
+    }
+
+    /// Whether ECS goes back, or went back, to what ran before.
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
     }
 }
 

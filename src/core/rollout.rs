@@ -103,9 +103,9 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     let base = by_deployments(facts, wanted);
     let followed = evidence.deployment_of(wanted);
     let stopped = Stopped::of(evidence.stopped, wanted);
-    // One that deployed the same revision anew has failed, and is no way back.
-    let newest = evidence.deployments.first().filter(|newest| newest.task_definition.as_ref() != wanted);
-    let back = newest.filter(|newest| newest.goes_back());
+    // What is deployed anew and taken back is the same revision, and has failed.
+    let other = |newest: &&ServiceDeployment| newest.goes_back() && newest.task_definition.as_ref() != wanted;
+    let back = evidence.deployments.first().filter(other);
     if back.is_some_and(|newest| wanted.is_some_and(|wanted| newest.began_from(wanted))) {
         let note = Some("ECS goes back to it".to_owned());
         return Rollout::InProgress { running: facts.running, desired: facts.desired, failed: 0, note };
@@ -333,6 +333,22 @@ mod tests {
         let all = [ServiceDeployment { hooks: vec![hook], ..followed("IN_PROGRESS") }];
         let evidence = Evidence { deployments: &all, ..Evidence::default() };
         assert!(matches!(rollout_with(&running, Some(&wanted()), &evidence), Rollout::Waiting { .. }));
+    }
+
+    #[test]
+    fn ecs_goes_back_to_what_ran_before() {
+        let before = Arn::from("arn:aws:ecs:r:1:task-definition/f:1");
+        let running = facts(2, vec![deployment("PRIMARY", 2, "IN_PROGRESS", 1)]);
+        let of = |status: &str, target: &Arn, asked: &Arn| {
+            let sources = vec![before.clone()];
+            let all = [ServiceDeployment { sources, task_definition: Some(target.clone()), ..followed(status) }];
+            let evidence = Evidence { deployments: &all, ..Evidence::default() };
+            format!("{:?}", rollout_with(&running, Some(asked), &evidence))
+        };
+        assert!(of("ROLLBACK_REQUESTED", &wanted(), &before).contains("ECS goes back to it"));
+        assert!(of("ROLLBACK_IN_PROGRESS", &wanted(), &wanted()).starts_with("Failed"));
+        assert!(of("IN_PROGRESS", &wanted(), &before).starts_with("Failed"));
+        assert!(of("ROLLBACK_IN_PROGRESS", &before, &before).starts_with("Failed"), "the same was deployed anew");
     }
 
     #[test]

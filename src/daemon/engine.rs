@@ -273,6 +273,7 @@ pub async fn rebuilt(
     observer: &Observer,
     snapshot: &Snapshot,
     service: ServiceId,
+    plan: Option<&ServicePlan>,
 ) -> std::result::Result<Option<What>, Error> {
     let name = &service.service;
     let Some(live) = snapshot.live(&ResourceId::new(Kind::Service, name.as_str())) else { return Ok(None) };
@@ -280,7 +281,10 @@ pub async fn rebuilt(
     let names = |facts: &ServiceFacts| running(snapshot, name, facts, None).shown.names;
     let runs = snapshot.service(name).and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
     let applied = Applied::of(&live.tags);
-    let failed = applied.as_ref().is_some_and(|applied| live.tags.get(FAILED_TAG) == Some(&applied.digest));
+    let failed = applied.as_ref().is_some_and(|applied| {
+        let planned = plan.is_some_and(|plan| plan.has_failed() && plan.short_digest() == applied.digest);
+        planned || live.tags.get(FAILED_TAG) == Some(&applied.digest)
+    });
     Ok(Some(What::Rebuilt { service, deployments, applied, failed, runs }))
 }
 

@@ -201,16 +201,9 @@ async fn rebuild(
             }
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
         }
-        let failed = plans.get(name).and_then(|plan| plan.as_ref().ok()).filter(|plan| plan.has_failed());
-        match rebuilt(observer, snapshot, service.clone()).await {
-            Ok(None) => {}
-            Ok(Some(mut what)) => {
-                // What its tag does not say yet.
-                if let What::Rebuilt { failed: told, applied: Some(applied), .. } = &mut what {
-                    *told |= failed.is_some_and(|plan| plan.short_digest() == applied.digest);
-                }
-                pass.recorder.record(&pass.environment.source, what);
-            }
+        let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
+        match rebuilt(observer, snapshot, service.clone(), plan).await {
+            Ok(what) => what.into_iter().for_each(|what| pass.recorder.record(&pass.environment.source, what)),
             Err(error) => {
                 // What may pass is asked again with the next pass.
                 if error.class().is_alarming() {
@@ -309,6 +302,9 @@ impl Pass {
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
         remember(&mut memory, &plan, state.as_ref());
+        if plan.is_in_sync() {
+            memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
+        }
         // What the tasks died of is shown by ECS for an hour, and remembered here.
         let state = match (state, &memory.failed) {
             (Some(Rollout::Failed { rolled_back, .. }), Some((_, reason))) => {
@@ -316,9 +312,6 @@ impl Pass {
             }
             (state, _) => state,
         };
-        if plan.is_in_sync() {
-            memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
-        }
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }

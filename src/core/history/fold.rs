@@ -6,8 +6,9 @@ use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
+use crate::core::image;
 use crate::core::observed::ServiceDeployment;
-use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, ServicePlan};
+use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, Note, ServicePlan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::Rollout;
 use crate::core::source;
@@ -275,9 +276,14 @@ impl Deployment {
         if self.task_definition.is_none() && plan.task_definition.is_some() {
             self.task_definition = plan.task_definition.clone();
         }
-        let moved = plan.why_anew().map(ToString::to_string);
-        let changes = plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"));
-        for text in changes.chain(moved) {
+        let moved = plan.why_anew().map(|note| match note {
+            Note::ImageMoved { container, tag, now, runs, then: _ } => {
+                let (now, runs, effect) = (image::short(now), image::short(runs), Effect::ForcedRestart);
+                format!("~ image of {container}, tag {tag}: {runs} → {now}  [{effect}]")
+            }
+            note => note.to_string(),
+        });
+        for text in moved.chain(plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"))) {
             if self.changes.len() > CHANGES_MAX {
                 return;
             }

@@ -119,11 +119,11 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold was not asked for, unless it is on hold because it
-    /// failed; nor is what is gone back to until nothing is left to do: that something else runs is no failure.
+    /// The revision that the service is to run by now. What is on hold was not asked for, nor is what is gone back to until
+    /// nothing is left to do: that something else runs is no failure; unless it is on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
-        let asked = (self.holds.is_empty() || self.has_failed()) && self.rolled_back.is_none();
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || asked)
+        let asked = self.holds.is_empty() && self.rolled_back.is_none();
+        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || asked || self.has_failed())
     }
 
     /// Whether ECS could not bring it up.

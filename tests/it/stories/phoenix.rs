@@ -58,7 +58,7 @@ fn a_push_is_a_release_and_a_crash_is_none() {
     let rows = stage.ended_rows(&daemon, SERVICE);
     assert_eq!(rows.len(), 2, "{rows:?}");
     let all = daemon.page(&format!("/api/v1/services/{}/{SERVICE}/deployments", stage.cluster));
-    let moved = format!("points to {} now; {} runs", short('b'), short('a'));
+    let moved = format!("tag latest: {} → {}", short('a'), short('b'));
     assert!(all.contains(&moved), "{moved}: {all}");
     assert!(page.contains(&moved), "{page}");
 
