@@ -58,7 +58,8 @@ fn production_follows_when_somebody_has_looked_and_approved() {
     daemon.wait_until("v1.3.0 is live", |status| is_live(backend(status), "connections:v1.3.0"));
     stage.account.set_speed(super::SPEED);
     daemon.pass(3);
-    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 1", "UpdateService 1"];
+    // The second tag says who approved.
+    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 2", "UpdateService 1"];
     assert_eq!(stage.writes(&daemon, SERVICE, since), writes, "{}", daemon.log());
 
     let since = stage.mark();
@@ -71,7 +72,7 @@ fn production_follows_when_somebody_has_looked_and_approved() {
     assert!(reason(backend(&status)).contains("rolled back by a person"), "{status}");
     assert_eq!((goes(443), goes(8443)), (vec![green.clone()], vec![green]));
     daemon.pass(5);
-    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 2", "UpdateService 1"];
+    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 3", "UpdateService 1"];
     assert_eq!(stage.writes(&daemon, SERVICE, since), writes, "{}", daemon.log());
     let rows: Vec<String> = stage.rows(&daemon, SERVICE);
     let ends: Vec<&str> = rows.iter().map(|row| row.split('"').next().unwrap_or_default().trim_end()).collect();
