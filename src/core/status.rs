@@ -122,7 +122,7 @@ impl State {
             State::Drifted => "≠",
             State::Paused => "‖",
             State::Held => "↩",
-            State::Waiting => "⧗",
+            State::Waiting => "!",
             State::Deploying => "▶",
             State::Pending => "…",
             State::Live => "✓",
@@ -162,7 +162,14 @@ impl ServiceStatus {
     }
 
     fn fresh_state(&self) -> State {
-        let (Some(plan), Some(tasks)) = (&self.plan, &self.tasks) else { return State::Unknown };
+        let (plan, tasks) = match (&self.plan, &self.tasks) {
+            (Some(plan), Some(tasks)) => (plan, tasks),
+            // It is not there yet, and was looked for.
+            (Some(plan), None) if plan.is_whole() && matches!(plan.cause, Cause::Create | Cause::Blocked) => {
+                return if plan.has_failed() { State::Failed } else { State::Pending };
+            }
+            _ => return State::Unknown,
+        };
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
             _ if plan.has_failed() => State::Failed,
@@ -180,6 +187,11 @@ impl ServiceStatus {
             (Rollout::Completed, Cause::InSync) if plan.rolled_back.is_some() => State::Held,
             (Rollout::Completed, Cause::InSync) => State::Live,
         }
+    }
+
+    /// Whether git is not followed as it stands: something is on hold, or the service is rolled back.
+    pub fn is_held(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty() || plan.rolled_back.is_some())
     }
 
     /// One sentence: why it is not live, or what runs.

@@ -35,6 +35,7 @@ mod process;
 mod reference;
 mod session;
 
+pub use address::masked;
 pub use authoring::Authoring;
 pub use commit::CommitFiles;
 pub use error::Error;
