@@ -8,6 +8,9 @@ use crate::core::rollout::Rollout;
 use anyhow::{bail, ensure};
 use clap::Args;
 
+/// The fewest characters of a deployment's id that name it.
+const ID_CHARS_MIN: usize = 6;
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// The service
@@ -23,11 +26,14 @@ pub struct Options {
 pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
     let Options { name, deployment, place } = options;
     let service = OneService::look_at_rollout(&name, &place).await?;
-    let Some(Rollout::Waiting { pause }) = service.rollout() else {
-        bail!("no rollout of {name} waits for approval");
+    let pause = match service.rollout() {
+        Some(Rollout::Waiting { pause }) => pause,
+        other => bail!("no rollout of {name} waits for approval: {}", instead(other)),
     };
     let id = pause.deployment.short();
     if let Some(asked) = &deployment {
+        // An empty variable of a script is no deployment, and ends every ARN.
+        ensure!(asked.len() >= ID_CHARS_MIN, "--deployment {asked:?} is too short: {id} waits");
         ensure!(pause.deployment.as_str().ends_with(asked), "deployment {asked} does not wait; {id} does");
     }
     eprintln!("{name}: deployment {id} {pause}");
@@ -40,4 +46,15 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
         eprintln!("warning: that {by} did it could not be written to the service's tags: {error:#}");
     }
     Ok(Exit::Ok)
+}
+
+/// What a rollout does that does not wait.
+fn instead(rollout: Option<Rollout>) -> String {
+    match rollout {
+        Some(Rollout::InProgress { running, desired, .. }) => {
+            format!("{running} of {desired} new tasks run, and it has not come to its approval")
+        }
+        Some(Rollout::Failed { reason, .. }) => format!("the last one failed ({reason})"),
+        _ => "none is under way".to_owned(),
+    }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod calls;
 mod cases;
 mod cli;
+mod commands;
 mod contract;
 mod converge;
 mod crash;

@@ -56,7 +56,7 @@ struct Tasks {
 
 /// Asks, and prints.
 pub async fn run(address: &str, output: Output, exit_status: bool) -> anyhow::Result<Exit> {
-    let body = ask::api(address, "/api/v1/services").await?;
+    let body = ask::api(address, "/api/v1/services").await.map_err(ask::unanswered)?;
     let other = || format!("{address}: what it answers is not the status of a driftless of this version");
     let answer: Answer = serde_json::from_str(&body).with_context(other)?;
     match output {
