@@ -12,6 +12,7 @@ use crate::daemon::past::Past;
 use crate::git;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -115,7 +116,8 @@ pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let service = OneService::look(&name, &place).await?;
     let declared = &service.loaded.desired()?.services[&ServiceName::from(name.as_str())];
     let held = RolledBack::of(&service.tags, &declared.digest);
-    let retried = format!("retry {}", short_digest(&declared.digest));
+    // The time tells one asking from another: a task before the rollout is run once for each.
+    let retried = format!("retry {} {}", short_digest(&declared.digest), Timestamp::now().as_millisecond());
     service.tag(&[(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)]).await?;
     match held {
         Some(rolled) => println!("{name} follows git again; it was {rolled}"),

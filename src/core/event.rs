@@ -1,6 +1,7 @@
 //! The closed set of what happens. Logs, metrics and [`Status`](super::status::Status) are made from these alone.
 
 use super::action::Effect;
+use super::before::End;
 use super::id::{Arn, ServiceId, SourceName};
 use super::image::Running;
 use super::observed::{ServiceDeployment, ServiceFacts};
@@ -74,6 +75,13 @@ pub enum What {
         effect: Effect,
         /// What it made.
         arn: Option<Arn>,
+    },
+    /// A one-off task before a rollout has ended.
+    Ran {
+        /// The service.
+        service: ServiceId,
+        /// How.
+        end: Box<End>,
     },
     /// A pass over one service ended without reaching its end.
     Failed {

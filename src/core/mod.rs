@@ -1,6 +1,7 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
 
 pub mod action;
+pub mod before;
 pub mod desired;
 pub mod diff;
 pub mod document;

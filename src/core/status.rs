@@ -162,8 +162,16 @@ impl ServiceStatus {
     }
 
     fn fresh_state(&self) -> State {
-        let (Some(plan), Some(tasks)) = (&self.plan, &self.tasks) else { return State::Unknown };
+        let Some(plan) = &self.plan else { return State::Unknown };
         let failed = plan.holds.iter().any(|hold| matches!(hold, Hold::RolloutFailed { .. }));
+        let Some(tasks) = &self.tasks else {
+            // What is not there yet has no tasks to be seen.
+            return match plan.cause {
+                Cause::Create if failed => State::Failed,
+                Cause::Create if plan.before.open && plan.is_whole() => State::Pending,
+                _ => State::Unknown,
+            };
+        };
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
             _ if failed => State::Failed,
@@ -317,7 +325,7 @@ impl Status {
                     service.left = false;
                 }
             }
-            What::Started { .. } | What::Done { .. } | What::Rebuilt { .. } => {}
+            What::Started { .. } | What::Done { .. } | What::Ran { .. } | What::Rebuilt { .. } => {}
             What::Planned { plan, commit, tasks } => {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = Some(commit.clone());

@@ -105,6 +105,10 @@ async fn rolled_back(
         let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
         match older(task.past, &found, name).await {
             Ok(mut older) => {
+                // Who goes back does not go through an old image's migrations again.
+                if !older.before.is_empty() {
+                    Arc::make_mut(&mut older).before.clear();
+                }
                 // When something may begin is a rule of today, whatever the commit says that is gone back to.
                 if older.sync.windows != declared.sync.windows {
                     Arc::make_mut(&mut older).sync.windows.clone_from(&declared.sync.windows);

@@ -1,6 +1,7 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
+use super::before;
 use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
@@ -11,6 +12,7 @@ use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
+use crate::core::action::Call;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
@@ -102,6 +104,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     // Why it failed is kept: ECS shows stopped tasks for an hour only.
     let memory = pass.memory.clone().into_iter().chain(failed).collect();
     let pass = Pass { memory, ..pass };
+    note_ends(&pass, &observer, &plans, &snapshot).await;
     look_at_what_ended(&observer, &pass.memory, &mut snapshot).await;
     // What git no longer declares, or declares with errors, has no plan.
     for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
@@ -170,6 +173,26 @@ async fn note_failures(
         let Some(action) = plan.zip(live).and_then(|(plan, live)| plan.mark_failed(live)) else { continue };
         if let Err(error) = apply(&observer.clients, &action, action.input.document.clone(), Priority::Commit).await {
             tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
+        }
+    }
+}
+
+/// Writes down how tasks before rollouts ended.
+async fn note_ends(
+    pass: &Pass,
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) {
+    for plan in plans.values().filter_map(|plan| plan.as_ref().ok()) {
+        // Where somebody applies by hand, that notes it.
+        if plan.holds.iter().any(|hold| matches!(hold, Hold::Manual | Hold::DetectOnly)) {
+            continue;
+        }
+        let live = snapshot.live(&ResourceId::new(Kind::Service, plan.id.service.as_str()));
+        for end in before::note(observer, plan, live.map(|live| &**live)).await {
+            let what = What::Ran { service: plan.id.clone(), end: Box::new(end.clone()) };
+            pass.recorder.record(&pass.environment.source, what);
         }
     }
 }
@@ -312,7 +335,7 @@ impl Pass {
         let mut written = 0;
         let done = execute(observer, plan, &self.intents, priority, &self.stop, |step, arn| {
             written += 1;
-            if step.action.call.operation() == "RegisterTaskDefinition" {
+            if step.action.call == Call::RegisterTaskDefinition && !plan.before.open {
                 memory.rolling = arn.cloned();
             }
             let what = What::Done {
@@ -413,6 +436,7 @@ fn lock(intents: &Mutex<Intents>) -> std::sync::MutexGuard<'_, Intents> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::before::Before;
     use crate::core::id::RepoPath;
 
     fn on_hold(holds: Vec<Hold>) -> ServicePlan {
@@ -429,6 +453,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            before: Before::default(),
         }
     }
 

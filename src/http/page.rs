@@ -50,6 +50,7 @@ struct PastRow {
     by: String,
     took: String,
     live_for: String,
+    ran: Vec<String>,
     why: Option<String>,
     changes: Vec<String>,
 }
@@ -131,6 +132,7 @@ fn past_row(row: Listed, now: Timestamp) -> PastRow {
         by: row.deployment.by().to_owned(),
         took: row.took(),
         live_for: row.live_for(),
+        ran: row.deployment.ran_before().map(str::to_owned).collect(),
         why: row.deployment.reason,
         changes: row.deployment.changes,
     }

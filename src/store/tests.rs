@@ -29,6 +29,7 @@ fn row(name: &str, number: u64) -> Deployment {
         task_definition: None,
         images: vec!["web:1".into()],
         changes: Vec::new(),
+        before: Vec::new(),
         steps: Vec::new(),
         restarts: true,
         rebuilt: false,

@@ -18,7 +18,7 @@ const NEWEST: i32 = 5;
 /// (ListServiceDeployments).
 const PAST: i32 = 20;
 /// "A list of up to 100 task IDs" (DescribeTasks).
-const TASKS_MAX: i32 = 100;
+pub(super) const TASKS_MAX: i32 = 100;
 
 impl Observer {
     /// The newest service deployments of a service, each with the revision that it was to bring up.
@@ -145,7 +145,7 @@ fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceD
     }
 }
 
-fn time(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
+pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_second(at.secs()).ok()
 }
 
@@ -159,7 +159,7 @@ fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {
     }
 }
 
-fn stopped(task: &ecs::Task) -> StoppedTask {
+pub(super) fn stopped(task: &ecs::Task) -> StoppedTask {
     let container = |found: &ecs::Container| {
         (found.name().unwrap_or_default().to_owned(), found.exit_code(), found.reason().map(str::to_owned))
     };

@@ -102,7 +102,7 @@ fn shared(
             sync: sync.clone(),
             images: super::Images::default(),
             depends_on: Vec::new(),
-            idle: Vec::new(),
+            before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::from([file.clone()]),
         })

@@ -7,6 +7,7 @@
 //! ```
 
 mod approval;
+mod before;
 mod environment;
 mod extends;
 mod guard;
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use before::BeforeTask;
 pub use environment::Environment;
 pub use images::{Images, OnMoved};
 pub use resources::Resource;
@@ -98,8 +100,8 @@ pub struct Declared {
     pub images: Images,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
-    /// What is declared and valid and that this version does not act on, for people.
-    pub idle: Vec<(&'static str, Place)>,
+    /// One-off tasks before a rollout, in their order.
+    pub before: Vec<BeforeTask>,
     /// Settings that were declared by an earlier reading of this process, and are not any more.
     pub left: BTreeSet<String>,
     /// All files that were read for it.
@@ -128,7 +130,7 @@ impl Declared {
             sync: Sync::default(),
             images: Images::default(),
             depends_on: Vec::new(),
-            idle: Vec::new(),
+            before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::new(),
         }

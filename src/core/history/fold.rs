@@ -3,6 +3,7 @@
 
 use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX};
 use crate::core::action::{Call, Effect};
+use crate::core::before::End;
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
 use crate::core::observed::ServiceDeployment;
@@ -50,7 +51,10 @@ impl History {
         match what {
             What::Planned { plan, commit, tasks } => {
                 let service = self.service(&plan.id);
-                let changed = tasks.as_ref().and_then(|tasks| service.judge(*at, plan, tasks));
+                let changed = match tasks {
+                    Some(tasks) => service.judge(*at, plan, tasks),
+                    None => service.judge_unmade(*at, plan),
+                };
                 let planned = || Planned {
                     at: *at,
                     plan: plan.clone(),
@@ -66,6 +70,7 @@ impl History {
             What::Failed { service: id, why, class, .. } if class.is_alarming() => {
                 self.service(id).kept(why).into_iter().collect()
             }
+            What::Ran { service: id, end } => self.service(id).ran(end).into_iter().collect(),
             What::Left { service: id } => {
                 self.service(id).end(*at, Outcome::Superseded, Some("it left git".into())).into_iter().collect()
             }
@@ -153,6 +158,7 @@ impl Service {
                 task_definition: None,
                 images: Vec::new(),
                 changes: Vec::new(),
+                before: Vec::new(),
                 steps: Vec::new(),
                 restarts: false,
                 rebuilt: false,
@@ -176,6 +182,23 @@ impl Service {
         rows
     }
 
+    /// A one-off task before the rollout has ended.
+    fn ran(&mut self, end: &End) -> Option<Deployment> {
+        let row = self.open()?;
+        let text = shortened(end.to_string());
+        (!row.before.contains(&text)).then(|| {
+            row.before.push(text);
+            row.clone()
+        })
+    }
+
+    /// What a plan shows of the newest row of a service that is not there yet: only that it will not come.
+    fn judge_unmade(&mut self, at: Timestamp, plan: &ServicePlan) -> Option<Deployment> {
+        let same = self.open()?.declaration == plan.short_digest();
+        let reason = failed(plan).filter(|_| same && plan.before.failed)?.to_owned();
+        self.end(at, Outcome::Failed, Some(reason))
+    }
+
     /// What a plan shows of the newest row.
     fn judge(&mut self, at: Timestamp, plan: &ServicePlan, tasks: &Tasks) -> Option<Deployment> {
         let row = self.newest.as_mut()?;
@@ -183,8 +206,9 @@ impl Service {
             return None;
         }
         let same = row.declaration == plan.short_digest();
-        let other_runs =
-            matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
+        // What never came to its rollout was not rolled back.
+        let other_runs = !plan.before.failed
+            && matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
         match row.result {
             // ECS says that it gave up before it has gone back.
             Some(Outcome::Failed) if same && other_runs && failure(plan, tasks).is_some() => {
@@ -280,16 +304,20 @@ fn failure(plan: &ServicePlan, tasks: &Tasks) -> Option<String> {
         Rollout::Failed { reason } => Some(reason),
         _ => None,
     };
-    let held = plan.holds.iter().find_map(|hold| match hold {
-        Hold::RolloutFailed { reason } => Some(reason),
-        _ => None,
-    });
-    match (held, seen) {
+    match (failed(plan), seen) {
         (Some(held), Some(seen)) if held == FAILED_UNTOLD => Some(seen.clone()),
         (Some(held), _) => Some(held.clone()),
         (None, Some(seen)) if plan.steps.is_empty() => Some(seen.clone()),
         (None, _) => None,
     }
+}
+
+/// Why a plan says that its rollout failed, if it does.
+fn failed(plan: &ServicePlan) -> Option<&String> {
+    plan.holds.iter().find_map(|hold| match hold {
+        Hold::RolloutFailed { reason } => Some(reason),
+        _ => None,
+    })
 }
 
 /// Rows of what ECS still knows, oldest first.
@@ -335,6 +363,7 @@ fn rebuilt(
             task_definition: deployment.task_definition.clone(),
             images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
             changes: Vec::new(),
+            before: Vec::new(),
             steps: Vec::new(),
             restarts: true,
             rebuilt: true,
@@ -358,6 +387,7 @@ fn shortened(text: String) -> String {
 mod tests {
     use super::*;
     use crate::core::action::Action;
+    use crate::core::before::Before;
     use crate::core::diff::{Path, change};
     use crate::core::id::{Kind, ResourceId, StepId};
     use crate::core::plan::Step;
@@ -419,6 +449,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            before: Before::default(),
         }
     }
 

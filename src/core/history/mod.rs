@@ -49,6 +49,9 @@ pub struct Deployment {
     pub images: Vec<String>,
     /// What was changed, live → desired, with the effect; secrets are masked.
     pub changes: Vec<String>,
+    /// How the one-off tasks before its rollout ended, in order.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// AWS's names of the operations that were done, in order.
     pub steps: Vec<String>,
     /// Whether a step replaced or started tasks.
@@ -136,6 +139,12 @@ impl Deployment {
         };
         let short = commit.map_or("-", |commit| commit.revision.short());
         format!("{short} {words}").trim_end().to_owned()
+    }
+
+    /// How the tasks before its rollout ended, but for what its reason says already.
+    pub fn ran_before(&self) -> impl Iterator<Item = &str> {
+        let told = |text: &&String| self.reason.as_ref() != Some(*text);
+        self.before.iter().filter(told).map(String::as_str)
     }
 
     /// Who is behind it: the author of the commit, `drift`, or `rebuilt` where nobody knows.
@@ -249,6 +258,7 @@ mod tests {
             task_definition: None,
             images: Vec::new(),
             changes: Vec::new(),
+            before: Vec::new(),
             steps: Vec::new(),
             restarts: false,
             rebuilt: false,

@@ -15,6 +15,7 @@ pub mod text;
 mod window;
 
 use super::action::{Action, Effect};
+use super::before::{self, Before};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
@@ -24,10 +25,11 @@ use super::pause::Pause;
 use super::rollback::RolledBack;
 use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 pub use note::{Moved, Note};
 pub use planner::{
@@ -74,6 +76,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// How the tasks before its rollout stand.
+    pub before: Before,
 }
 
 impl ServicePlan {
@@ -103,10 +107,11 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold was not asked for: that something else runs is no
-    /// failure.
+    /// The revision that the service is to run by now. What is on hold, or waits for tasks before the rollout, was not asked
+    /// for: that something else runs is no failure.
     pub fn due(&self) -> Option<&Arn> {
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.holds.is_empty())
+        let asked_for = !self.before.open && (self.steps.is_empty() || self.holds.is_empty());
+        self.task_definition.as_ref().filter(|_| asked_for)
     }
 
     /// The strongest effect of all changes.
@@ -227,6 +232,19 @@ pub enum Hold {
         /// Whether that time is over.
         overdue: bool,
     },
+    /// A one-off task runs before the rollout (`rollout.before`).
+    Before {
+        /// Its name in git; that of another rollout's task where git does not have it any more.
+        name: String,
+        /// The task.
+        task: Arn,
+        /// ECS's last status of it.
+        status: String,
+        /// When it was asked for.
+        since: Option<Timestamp>,
+        /// How long it may take, in seconds.
+        at_most_seconds: u64,
+    },
     /// Another service of the environment comes first.
     WaitsFor {
         /// The service, or what the services share.
@@ -321,6 +339,7 @@ impl Hold {
     pub fn passes(&self) -> bool {
         match self {
             Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. } => true,
+            Hold::Before { .. } => true,
             Hold::ImageMissing { overdue, .. } => !overdue,
             _ => false,
         }
@@ -350,6 +369,13 @@ impl fmt::Display for Hold {
                 "image {image} was not pushed within {:#}: push it, or correct the tag",
                 until.duration_since(*since)
             ),
+            Hold::Before { name, task, status, since, at_most_seconds } => {
+                let at_most =
+                    SignedDuration::try_from(Duration::from_secs(*at_most_seconds)).unwrap_or(SignedDuration::MAX);
+                write!(f, "runs {name} before the rollout (task {}, {status}", before::short(task.as_str()))?;
+                since.iter().try_for_each(|since| write!(f, " since {}", since.strftime("%H:%M:%SZ")))?;
+                write!(f, ", at most {at_most:#})")
+            }
             Hold::WaitsFor { service, id: Some(id) } if service.is_shared() => {
                 write!(f, "environment.yaml makes the {id}: it comes first")
             }
@@ -418,6 +444,9 @@ pub struct Policy<'p> {
     pub asked: bool,
     /// Why somebody goes past a closed deploy window.
     pub override_window: Option<&'p str>,
+    /// When somebody asked for it, in milliseconds since 1970: a task before the rollout that failed before that is run once
+    /// more.
+    pub attempt: Option<u64>,
 }
 
 /// What is remembered of a service between two plans. Disposable: without it a plan is careful, not wrong.

@@ -194,6 +194,7 @@ impl ServicePlan {
             task_definition,
             paused,
             rolled_back,
+            before: _,
         } = self;
         json!({
             "cluster": id.cluster,
