@@ -660,6 +660,41 @@ mod tests {
     }
 
     #[test]
+    fn what_never_came_to_its_rollout_has_failed_and_was_not_rolled_back() {
+        let failed = || ServicePlan {
+            before: Before { open: true, failed: true, ends: Vec::new() },
+            ..plan("failed", "a", "2")
+        };
+        let end = |failed: Option<&str>| What::Ran {
+            service: id(),
+            end: Box::new(End {
+                name: "migrate".into(),
+                container: "web".into(),
+                task: "arn:aws:ecs:r:1:task/c/5f1c0a2b3c4d".into(),
+                exit: Some(i32::from(failed.is_some())),
+                failed: failed.map(str::to_owned),
+                note: Action::new(Call::TagEcs, ResourceId::new(Kind::TaskDefinitionRevision, "web:2"), json!({})),
+            }),
+        };
+        // Whether the service is there, and runs the revision before, or is still to be made.
+        for runs in [Some(tasks("1", "completed")), None] {
+            let mut history = History::default();
+            let mut apply = |what| history.apply(&Event { at: Timestamp::UNIX_EPOCH, source: "prod".into(), what });
+            apply(planned(plan("deploy", "a", "2"), "a", runs.clone()));
+            apply(done("RegisterTaskDefinition", Effect::NoRestart, Some(revision("2"))));
+            apply(done("RunTask", Effect::NoRestart, None));
+            apply(end(None));
+            apply(end(Some("migrate exited with code 1")));
+            let rows = apply(planned(failed(), "a", runs.clone()));
+            let [row] = rows.as_slice() else { panic!("{rows:?}") };
+            assert_eq!((row.result, row.reason.as_deref()), (Some(Outcome::Failed), Some("circuit breaker")));
+            let ran = ["migrate exited with code 0 (task 5f1c0a2b)", "migrate exited with code 1 (task 5f1c0a2b)"];
+            assert_eq!(row.before, ran);
+            assert_eq!(apply(planned(failed(), "a", runs)), [], "it stays that");
+        }
+    }
+
+    #[test]
     fn a_rollback_is_a_row_with_who_and_why() {
         let rolled = RolledBack { to: "c".repeat(40).into(), held: "b".into(), by: "marc".into(), why: "500s".into() };
         let back = ServicePlan { rolled_back: Some(rolled), ..plan("deploy", "c", "1") };
