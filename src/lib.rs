@@ -8,10 +8,10 @@
 //! both   -> Plan { steps, holds } (core, kind) -> outcomes (daemon, aws::apply) -> Events -> Status (core) -> page, API, metrics
 //! ```
 //!
-//! `ARCHITECTURE.md` has the map and the invariants; `tests/it/tidy.rs` keeps them.
+//! `ARCHITECTURE.md` has the map and the invariants; `tests/it/tidy` keeps them.
 
 // Denied, not forbidden: libgit2's time limits can only be set through unsafe functions. The one place is
-// git/process.rs, with its reason; tests/it/tidy.rs counts it.
+// git/process.rs, with its reason; tests/it/tidy counts it.
 #![deny(unsafe_code)]
 
 pub mod aws;

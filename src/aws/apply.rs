@@ -42,6 +42,11 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
                 answer.task_definition().and_then(|made| made.task_definition_arn())
             })
         }
+        Call::DeregisterTaskDefinition => send!(
+            ecs.deregister_task_definition,
+            ecs::deregister_task_definition::DeregisterTaskDefinitionInput,
+            |answer| answer.task_definition().and_then(|gone| gone.task_definition_arn())
+        ),
         Call::CreateService => send!(ecs.create_service, ecs::create_service::CreateServiceInput, |answer| {
             answer.service().and_then(|made| made.service_arn())
         }),

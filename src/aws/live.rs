@@ -4,6 +4,7 @@ use super::wire::encode;
 use crate::core::id::Arn;
 use crate::core::observed::{Deployment, EVENTS_MAX, Facts, Live, ServiceFacts};
 use aws_sdk_ecs::types::{Service, Tag, TaskDefinition, TaskDefinitionStatus};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// A service as DescribeServices answers it.
@@ -43,7 +44,13 @@ fn deployment(deployment: &aws_sdk_ecs::types::Deployment) -> Deployment {
         running: deployment.running_count(),
         pending: deployment.pending_count(),
         failed: deployment.failed_tasks(),
+        created_at: deployment.created_at().and_then(time),
     }
+}
+
+/// A time as AWS answers it, to the nanosecond.
+pub fn time(at: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), at.subsec_nanos().try_into().ok()?).ok()
 }
 
 /// A revision as DescribeTaskDefinition answers it, with its tags beside it.

@@ -73,6 +73,8 @@ pub enum Bucket {
     AlarmRead,
     /// CloudWatch PutMetricAlarm, DeleteAlarms.
     AlarmModify,
+    /// Secrets Manager DescribeSecret and GetSecretValue together.
+    SecretRead,
     /// Anything of a service whose rates are not published, or that is called rarely.
     Other(&'static str),
 }
@@ -110,6 +112,8 @@ impl Bucket {
             // "CloudWatch service quotas": requests a second, no burst said.
             Bucket::AlarmRead => (9.0, 9.0),
             Bucket::AlarmModify => (3.0, 3.0),
+            // "AWS Secrets Manager quotas": requests a second, no burst said. Tasks that start use it, too.
+            Bucket::SecretRead => (10_000.0, 10_000.0),
             // Not published (Application Auto Scaling, Cloud Map) or called rarely: begin low.
             Bucket::Other(_) => (20.0, 5.0),
         };
@@ -124,7 +128,7 @@ impl Bucket {
             Bucket::EcsTaskDefinitionRead | Bucket::EcsTagModify | Bucket::EcsTagRead => None,
             Bucket::EcsTaskModify | Bucket::EcsTaskRead | Bucket::EcsServiceModify => None,
             Bucket::EcsServiceRead | Bucket::EcsDeployment | Bucket::EcsRevision => None,
-            Bucket::Elb | Bucket::AlarmRead | Bucket::AlarmModify | Bucket::Other(_) => None,
+            Bucket::Elb | Bucket::AlarmRead | Bucket::AlarmModify | Bucket::SecretRead | Bucket::Other(_) => None,
         }
     }
 
@@ -145,7 +149,7 @@ impl Bucket {
     }
 }
 
-/// Which bucket an operation takes from, by the groups of the ECS and CloudWatch pages named above.
+/// Which bucket an operation takes from, by the groups of the pages named above.
 pub const OPERATIONS: &[(&str, &str, Bucket)] = &[
     ("ecs", "DescribeClusters", Bucket::EcsClusterRead),
     ("ecs", "ListClusters", Bucket::EcsClusterRead),
@@ -175,6 +179,7 @@ pub const OPERATIONS: &[(&str, &str, Bucket)] = &[
     ("cloudwatch", "DescribeAlarms", Bucket::AlarmRead),
     ("cloudwatch", "PutMetricAlarm", Bucket::AlarmModify),
     ("cloudwatch", "DeleteAlarms", Bucket::AlarmModify),
+    ("secretsmanager", "DescribeSecret", Bucket::SecretRead),
 ];
 
 /// How much of the documented rates is used.

@@ -13,8 +13,9 @@ use crate::core::plan::{Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::{Class, backoff};
 use crate::core::rollout::Rollout;
 use crate::daemon::before;
-use crate::daemon::engine::{look_at_rollouts, rollout_of};
+use crate::daemon::engine::{followed, look_at_rollouts};
 use crate::daemon::execute::{Stop, Writes, execute};
+use crate::daemon::lines::keep_last_lines;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
@@ -147,10 +148,13 @@ impl Apply {
         });
         let wanted: BTreeMap<ServiceName, Option<Arn>> = wanted.collect();
         look_at_rollouts(&self.observer, &wanted, Priority::Commit, &mut snapshot).await;
+        let desired = self.loaded.desired()?;
+        keep_last_lines(&self.observer, desired, &wanted, &mut self.memory, &mut snapshot).await;
         for plan in &planned.services {
             let name = plan.id.service.clone();
             let facts = snapshot.service(&name).cloned();
-            let state = rollout_of(&snapshot, &name, wanted.get(&name).and_then(Option::as_ref));
+            let revision = wanted.get(&name).and_then(Option::as_ref);
+            let state = followed(&snapshot, self.loaded.desired()?.services.get(&name), &name, revision);
             let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
             for end in before::note(&self.observer, plan, live.map(|live| &**live)).await {
                 self.say(&name, &format!("before the rollout {end}"));
@@ -292,6 +296,11 @@ impl Apply {
                 }
                 Progress::RolloutFailed(why) => {
                     eprintln!("error: the rollout of {name} failed: {why}");
+                    let memory = self.memory.get(name);
+                    if let Some((_, Some(log))) = memory.and_then(|memory| memory.last_lines.as_ref()) {
+                        eprintln!("  {}, {}", log.group, log.stream);
+                        log.lines.iter().for_each(|line| eprintln!("    {line}"));
+                    }
                     ("rollout failed", Exit::RolloutFailed)
                 }
             };

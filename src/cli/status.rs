@@ -11,7 +11,7 @@ use crate::core::plan::Policy;
 use crate::core::rollout::Rollout;
 use crate::core::source::Commit;
 use crate::core::status::{State, Status};
-use crate::daemon::engine::{look_at_rollouts, rollout_of};
+use crate::daemon::engine::{followed, look_at_rollouts};
 use crate::daemon::images::running;
 use clap::Args;
 use jiff::Timestamp;
@@ -59,11 +59,12 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     for plan in planned.services {
         let name = plan.id.service.clone();
         let facts = snapshot.service(&name).cloned();
-        let rollout = rollout_of(&snapshot, &name, plan.due());
+        let declared = loaded.desired()?.services.get(&name);
+        let rollout = followed(&snapshot, declared, &name, plan.due());
         let shared = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.clone().zip(rollout).or_else(|| name.is_shared().then(shared));
         let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, None)).unwrap_or_default();
-        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown));
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, None));
         let commit = loaded.commit.clone().unwrap_or_else(|| on_disk(now));
         let what = What::Planned { plan: Arc::new(plan), commit, tasks: tasks.map(Box::new) };
         status.apply(&Event { at: now, source: SourceName::from("here"), what });

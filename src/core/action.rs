@@ -36,6 +36,8 @@ macro_rules! calls { ($($(#[$doc:meta])* $name:ident = $service:literal $operati
 calls! {
     /// A new revision. Never retried blindly: there is no client token.
     RegisterTaskDefinition = "ecs" "RegisterTaskDefinition", "register a revision of";
+    /// It is INACTIVE then: what runs it goes on, nothing new can be started from it.
+    DeregisterTaskDefinition = "ecs" "DeregisterTaskDefinition", "deregister";
     /// With a client token.
     CreateService = "ecs" "CreateService", "create";
     /// Only what changes.
@@ -310,6 +312,7 @@ impl Action {
             }
             Call::StopTask => all(&["reason"]),
             Call::RegisterTaskDefinition
+            | Call::DeregisterTaskDefinition
             | Call::CreateService
             | Call::TagEcs
             | Call::DeleteService

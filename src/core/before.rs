@@ -205,7 +205,7 @@ pub struct Before {
     pub ends: Vec<End>,
 }
 
-/// The end of a task before a rollout. Its last log lines are to be found by task and container.
+/// The end of a task before a rollout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct End {
     /// The name that git gives it.
@@ -252,10 +252,10 @@ mod tests {
             stopping: true,
             created_at: None,
             ended: StoppedTask {
-                task_definition: None,
                 code: code.into(),
                 reason: reason.into(),
                 containers: vec![("sidecar".into(), Some(137), None), ("api".into(), exit, said.map(str::to_owned))],
+                ..StoppedTask::default()
             },
         }
     }

@@ -4,6 +4,7 @@ use super::action::Effect;
 use super::before::End;
 use super::id::{Arn, ServiceId, SourceName};
 use super::image::Running;
+use super::log_lines::LogLines;
 use super::observed::{ServiceDeployment, ServiceFacts};
 use super::plan::{Applied, Cause, ServicePlan};
 use super::problem::Problem;
@@ -82,6 +83,8 @@ pub enum What {
         service: ServiceId,
         /// How.
         end: Box<End>,
+        /// The last lines that it wrote, where it failed and git allows that they are read.
+        lines: Option<LogLines>,
     },
     /// A pass over one service ended without reaching its end.
     Failed {
@@ -116,10 +119,10 @@ pub enum What {
 
 impl Tasks {
     /// Of a service's facts.
-    pub fn new(facts: ServiceFacts, rollout: Rollout, images: Running) -> Self {
+    pub fn new(facts: ServiceFacts, rollout: Rollout, images: Running, last_lines: Option<LogLines>) -> Self {
         let Running { names: images, digests } = images;
         let ServiceFacts { desired, running, pending, task_definition, events, .. } = facts;
-        Self { desired, running, pending, task_definition, images, digests, rollout, events }
+        Self { desired, running, pending, task_definition, images, digests, rollout, events, last_lines }
     }
 }
 
@@ -142,4 +145,6 @@ pub struct Tasks {
     pub rollout: Rollout,
     /// ECS's newest events, newest first.
     pub events: Vec<String>,
+    /// What the last task wrote that failed in this rollout, where that was read.
+    pub last_lines: Option<LogLines>,
 }

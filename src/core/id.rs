@@ -246,6 +246,8 @@ kinds! {
     TaskDefinitionRevision = "task definition revision",
     /// The newest ACTIVE revisions of a family, newest first, by family.
     TaskDefinitionFamily = "task definition family",
+    /// The tasks of a family that run in the environment's cluster, by family.
+    FamilyTasks = "tasks of family",
     /// A task definition as declared, by family.
     TaskDefinition = "task definition",
     /// An ECS service, by name in the environment's cluster.
@@ -262,6 +264,10 @@ kinds! {
     Targets = "targets of",
     /// An image in Amazon ECR, by its name in a container definition.
     Image = "image",
+    /// The versions of a Secrets Manager secret that have stages, by its ARN. Their values are never read.
+    SecretVersions = "versions of secret",
+    /// The newest version of a Systems Manager parameter, by name or ARN. Its value is never read.
+    ParameterVersion = "version of parameter",
     /// The Application Auto Scaling target of a service, by the service's name.
     ScalableTarget = "scalable target of service",
     /// All scaling policies of a service, by the service's name.

@@ -1,5 +1,6 @@
 //! PURE: no AWS crate, no tokio, no clock, no files, no environment, no randomness. Time and chance are arguments.
 
+pub mod act;
 pub mod action;
 pub mod before;
 pub mod desired;
@@ -9,6 +10,7 @@ pub mod event;
 pub mod history;
 pub mod id;
 pub mod image;
+pub mod log_lines;
 pub mod normal;
 pub mod observed;
 pub mod pause;
@@ -17,6 +19,7 @@ pub mod problem;
 pub mod retry;
 pub mod rollback;
 pub mod rollout;
+pub mod rotation;
 pub mod secret;
 pub mod shape;
 pub mod source;

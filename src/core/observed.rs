@@ -3,10 +3,11 @@
 use super::before::OneOff;
 use super::id::{Arn, Kind, ResourceId, ServiceName};
 use super::image::{Digests, Pushed};
+use super::rotation::Since;
 use super::stopped::StoppedTask;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// What is known of one thing.
@@ -52,7 +53,9 @@ impl Live {
             | Facts::Stopped(_)
             | Facts::OneOffs(_)
             | Facts::Targets(_)
-            | Facts::Image(_) => &[],
+            | Facts::Image(_)
+            | Facts::Since(_)
+            | Facts::Running(_) => &[],
         }
     }
 
@@ -92,6 +95,10 @@ pub enum Facts {
     Targets(Vec<Target>),
     /// What a registry has under an image's name.
     Image(Pushed),
+    /// Since when a secret or parameter is what it is.
+    Since(Since),
+    /// The revisions that tasks run.
+    Running(BTreeSet<Arn>),
 }
 
 /// A service deployment (DescribeServiceDeployments): what one UpdateService came to.
@@ -200,6 +207,8 @@ pub struct Deployment {
     pub pending: i32,
     /// How many failed to start or to get healthy.
     pub failed: i32,
+    /// When it was asked for.
+    pub created_at: Option<Timestamp>,
 }
 
 impl ServiceFacts {

@@ -38,6 +38,11 @@ impl RolledBack {
         })
     }
 
+    /// Whether the tag names this commit: it is followed for the service.
+    pub fn goes_to(tags: &BTreeMap<String, String>, commit: &Revision) -> bool {
+        tags.get(ROLLED_BACK_TAG).and_then(|tag| tag.split(' ').next()) == Some(commit.as_str())
+    }
+
     /// The tag's value. Characters that ECS does not take in tags become blanks.
     pub fn tag_value(&self) -> String {
         let Self { to, held, by, why } = self;
@@ -74,6 +79,7 @@ mod tests {
         let tags = BTreeMap::from([(ROLLED_BACK_TAG.to_owned(), rolled.tag_value())]);
         let read = RolledBack::of(&tags, "0123456789abcdef0123").unwrap();
         assert_eq!(read.to_string(), "rolled back to 8f3c2a1 by ana: \"500s  since 14:02\"");
+        assert!(RolledBack::goes_to(&tags, &rolled.to) && !RolledBack::goes_to(&tags, &Revision::from("8f3c2a1")));
         assert_eq!(RolledBack::of(&tags, "fedcba9876543210fedc"), None, "git says something new");
         for other in ["", "-", "8f3c2a1 0123 ana", &RolledBack::ended()] {
             let tags = BTreeMap::from([(ROLLED_BACK_TAG.to_owned(), other.to_owned())]);

@@ -3,7 +3,7 @@
 use super::id::Arn;
 use super::observed::{Hook, ServiceDeployment, ServiceFacts, Target};
 use super::stopped::{Stopped, StoppedTask};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 /// How the rollout of what a service should run is getting on.
@@ -116,6 +116,23 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     }
 }
 
+/// A rollout that takes longer than it may has failed for all that is known, although ECS goes on with it. What waits for
+/// a person has a time of its own.
+pub fn in_time(rollout: Rollout, began: Option<Timestamp>, limit: Option<SignedDuration>, now: Timestamp) -> Rollout {
+    let (Rollout::InProgress { running, desired, note, .. }, Some(began), Some(limit)) = (&rollout, began, limit)
+    else {
+        return rollout;
+    };
+    if now.duration_since(began) <= limit {
+        return rollout;
+    }
+    let note = note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+    let reason = format!(
+        "not live after {limit:#} (rollout.timeout), and ECS goes on: {running} of {desired} new tasks run{note}"
+    );
+    Rollout::Failed { reason }
+}
+
 /// The hook that waits for a person.
 fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
     let hook = deployment.hooks.iter().find(|hook| hook.awaits_a_person())?;
@@ -208,6 +225,7 @@ mod tests {
             running,
             pending: 0,
             failed: 0,
+            created_at: None,
         }
     }
 
@@ -297,5 +315,32 @@ mod tests {
         let all = [ServiceDeployment { hooks: vec![hook], ..followed("IN_PROGRESS") }];
         let evidence = Evidence { deployments: &all, ..Evidence::default() };
         assert!(matches!(rollout_with(&running, Some(&wanted()), &evidence), Rollout::Waiting { .. }));
+    }
+
+    #[test]
+    fn a_rollout_may_take_as_long_as_git_says() {
+        let began: Timestamp = "2026-11-25T14:00:00Z".parse().unwrap();
+        let going = |note: Option<&str>| Rollout::InProgress {
+            running: 1,
+            desired: 2,
+            failed: 3,
+            note: note.map(str::to_owned),
+        };
+        let limit = Some(SignedDuration::from_mins(20));
+        let at = |minutes| began + SignedDuration::from_mins(minutes);
+        assert_eq!(in_time(going(None), Some(began), limit, at(20)), going(None));
+        assert_eq!(in_time(going(None), None, limit, at(21)), going(None), "nobody knows when it began");
+        assert_eq!(in_time(going(None), Some(began), None, at(21)), going(None));
+        assert_eq!(in_time(Rollout::Completed, Some(began), limit, at(21)), Rollout::Completed);
+        let Rollout::Failed { reason } =
+            in_time(going(Some("3 tasks stopped: container web exited with code 1")), Some(began), limit, at(21))
+        else {
+            panic!("it takes too long");
+        };
+        assert_eq!(
+            reason,
+            "not live after 20m (rollout.timeout), and ECS goes on: 1 of 2 new tasks run; 3 tasks stopped: container web \
+             exited with code 1"
+        );
     }
 }

@@ -1,11 +1,16 @@
 //! Why tasks stopped, in one sentence: grouped by reason, the most frequent first.
 
 use super::id::Arn;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// A task that stopped (DescribeTasks).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StoppedTask {
+    /// The last part of its ARN.
+    pub id: String,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
     /// The revision that it ran.
     pub task_definition: Option<Arn>,
     /// `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated`, `UserInitiated`, `SpotInterruption`.
@@ -24,6 +29,20 @@ impl StoppedTask {
             // "Scaling activity initiated by …" is no failure; "Task failed ELB health checks in …" is one.
             _ => self.reason.starts_with("Task failed"),
         }
+    }
+
+    /// The container that it died of, as far as one can tell: the first that ended badly, or the first.
+    pub fn container(&self) -> Option<&str> {
+        let bad =
+            self.containers.iter().find(|(_, code, reason)| reason.is_some() || code.is_some_and(|code| code != 0));
+        bad.or(self.containers.first()).map(|(name, ..)| name.as_str())
+    }
+
+    /// The failed task of a revision that stopped last.
+    pub fn newest<'t>(tasks: &'t [Self], task_definition: &Arn) -> Option<&'t Self> {
+        let failed =
+            tasks.iter().filter(|task| task.failed() && task.task_definition.as_ref() == Some(task_definition));
+        failed.max_by_key(|task| task.stopped_at)
     }
 
     /// What it died of, without what differs from task to task.
@@ -80,6 +99,8 @@ mod tests {
 
     fn task(code: &str, reason: &str, exit: Option<i32>, said: Option<&str>) -> StoppedTask {
         StoppedTask {
+            id: reason.len().to_string(),
+            stopped_at: None,
             task_definition: Some(Arn::from("arn:f:2")),
             code: code.into(),
             reason: reason.into(),

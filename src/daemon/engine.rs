@@ -8,7 +8,7 @@ use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
 use crate::core::observed::{Facts, Observed, Snapshot};
 use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
-use crate::core::rollout::{Evidence, Rollout, rollout, rollout_with};
+use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
 use crate::core::shape::Shapes;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -221,6 +221,27 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         }
     }
     Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+}
+
+/// The same, and that it may take as long only as git allows.
+pub fn followed(
+    snapshot: &Snapshot,
+    declared: Option<&Arc<Declared>>,
+    name: &ServiceName,
+    revision: Option<&Arn>,
+) -> Option<Rollout> {
+    let rollout = rollout_of(snapshot, name, revision)?;
+    let runs = || snapshot.service(name)?.task_definition.as_ref();
+    let live = snapshot.live(&ResourceId::new(Kind::ServiceDeployments, name.as_str()));
+    let began = match live.map(|live| &live.facts) {
+        Some(Facts::Deployments(all)) => {
+            let evidence = Evidence { deployments: all, ..Evidence::default() };
+            evidence.deployment_of(revision.or_else(runs)).and_then(|deployment| deployment.created_at)
+        }
+        _ => None,
+    };
+    let limit = declared.and_then(|declared| declared.follow.timeout);
+    Some(in_time(rollout, began, limit, snapshot.taken_at))
 }
 
 /// The target groups in which a service's tasks may be, by ARN.

@@ -136,12 +136,14 @@ async fn one(
     match apply(&observer.clients, &step.action, input, priority).await {
         Ok(arn) => {
             lock().accepted(service, key, arn.clone());
+            observer.cache.forget_settings();
             if step.action.target.kind == Kind::TaskDefinitionRevision {
                 observer.cache.forget_revision(&Arn::from(&*step.action.target.name));
             }
             Ok(Some(Made { arn, written: true }))
         }
         Err(error) => {
+            observer.cache.forget_settings();
             if error.class() != Class::Ambiguous {
                 lock().refused(service, key);
             }

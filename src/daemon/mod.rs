@@ -16,6 +16,7 @@ mod environment;
 pub mod execute;
 pub mod images;
 mod intents;
+pub mod lines;
 mod pass;
 pub mod past;
 mod queue;
@@ -28,7 +29,7 @@ use crate::aws::pace::{Pacer, Share};
 use crate::aws::transport::Transport;
 use crate::core::id::SourceName;
 use crate::http::panel::Panel;
-use crate::http::{Health, ReadHistory, Server, Shared};
+use crate::http::{Health, ReadActs, ReadHistory, Server, Shared};
 use crate::settings::Settings;
 use account::Account;
 use anyhow::Context;
@@ -73,6 +74,7 @@ pub async fn run(
         stale_after: longest * 2 + Duration::from_secs(30),
         now: jiff::Timestamp::now,
         history: read_history(&recorder),
+        acts: read_acts(&recorder),
         panel: surroundings.panel,
     };
     let server = Server::bind(settings.http.listen, shared).await;
@@ -120,6 +122,15 @@ fn observer(recorder: &Arc<Recorder>) -> Observer {
             held_millis = report.held.as_millis() as u64,
             "asked AWS"
         );
+    })
+}
+
+/// How page and API read what people did.
+fn read_acts(recorder: &Recorder) -> Arc<ReadActs> {
+    let history = recorder.history();
+    Arc::new(move |service, limit| {
+        let history = history.clone();
+        Box::pin(async move { history.acts(service, limit).await })
     })
 }
 

@@ -2,11 +2,12 @@
 
 use super::account::Account;
 use super::before;
-use super::engine::{PANICKED, Task, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
 use super::intents::Intents;
+use super::lines::{keep_last_lines, lines_of};
 use super::recorder::Recorder;
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
@@ -15,8 +16,9 @@ use crate::aws::tables;
 use crate::core::action::Call;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
+use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan};
+use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -34,6 +36,9 @@ const AFTER_WRITE: Duration = Duration::from_secs(2);
 /// How often a rollout is looked at: a failed deployment is gone from DescribeServices soon after ECS rolled it back.
 const DURING_ROLLOUT: Duration = Duration::from_secs(3);
 
+/// How long tidying up may keep a service from its next pass: behind many others it would wait for its turn for minutes.
+const TIDY_LIMIT: Duration = Duration::from_secs(5);
+
 /// What one pass works with.
 #[derive(Clone)]
 pub struct Pass {
@@ -45,8 +50,8 @@ pub struct Pass {
     pub stop: CancellationToken,
 }
 
-/// What was seen of a service: itself, its rollout, its images.
-type Seen = (Option<ServiceFacts>, Option<Rollout>, images::Seen);
+/// What was seen of a service: itself, its rollout, its images, what the last task wrote that failed.
+type Seen = (Option<ServiceFacts>, Option<Rollout>, images::Seen, Option<LogLines>);
 
 /// How the pass over one service ended.
 pub struct Ended {
@@ -102,7 +107,8 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         plans.extend(again);
     }
     // Why it failed is kept: ECS shows stopped tasks for an hour only.
-    let memory = pass.memory.clone().into_iter().chain(failed).collect();
+    let mut memory = pass.memory.clone().into_iter().chain(failed).collect();
+    keep_last_lines(&observer, desired, &pass.wanted(&plans), &mut memory, &mut snapshot).await;
     let pass = Pass { memory, ..pass };
     note_ends(&pass, &observer, &plans, &snapshot).await;
     look_at_what_ended(&observer, &pass.memory, &mut snapshot).await;
@@ -114,14 +120,15 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
         let (pass, observer, results) = (pass.clone(), observer.clone(), results.clone());
         let facts = snapshot.service(&name).cloned();
         let wanted = pass.wanted_of(&name, plan.as_ref().ok());
-        let state = rollout_of(&snapshot, &name, wanted.as_ref());
+        let state = followed(&snapshot, pass.environment.desired.services.get(&name), &name, wanted.as_ref());
         let memory = pass.memory.get(&name);
+        let lines = memory.and_then(|memory| memory.last_lines_of(wanted.as_ref())).cloned();
         let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, memory)).unwrap_or_default();
         // A task each: a panic in one service's pass ends that pass alone.
         let inner = {
             let (pass, name, results) = (pass.clone(), name.clone(), results.clone());
             tokio::spawn(async move {
-                pass.carry_out(&observer, &name, plan, (facts, state, images), began, &results).await
+                pass.carry_out(&observer, &name, plan, (facts, state, images, lines), began, &results).await
             })
         };
         tasks.spawn(async move {
@@ -191,7 +198,10 @@ async fn note_ends(
         }
         let live = snapshot.live(&ResourceId::new(Kind::Service, plan.id.service.as_str()));
         for end in before::note(observer, plan, live.map(|live| &**live)).await {
-            let what = What::Ran { service: plan.id.clone(), end: Box::new(end.clone()) };
+            let declared = pass.environment.desired.services.get(&plan.id.service);
+            let most = declared.map_or(0, |declared| declared.follow.log_lines);
+            let lines = if end.failed.is_some() { lines_of(observer, end, most, snapshot).await } else { None };
+            let what = What::Ran { service: plan.id.clone(), end: Box::new(end.clone()), lines };
             pass.recorder.record(&pass.environment.source, what);
         }
     }
@@ -237,7 +247,9 @@ impl Pass {
         observer: &Observer,
         memory: BTreeMap<ServiceName, Memory>,
     ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
-        self.plan_with(observer, memory, Snapshot::new(Timestamp::now())).await
+        let now = Timestamp::now();
+        let snapshot = if self.only_follows() { observer.recent(now) } else { Snapshot::new(now) };
+        self.plan_with(observer, memory, snapshot).await
     }
 
     async fn plan_with(
@@ -258,6 +270,14 @@ impl Pass {
         };
         let plans = plan_services(observer, &tables::shapes(), &task, &mut snapshot).await;
         (plans, snapshot)
+    }
+
+    /// Whether everything was written that git says, and only its rollouts are followed.
+    fn only_follows(&self) -> bool {
+        self.memory.iter().all(|(name, memory)| {
+            let declared = self.environment.desired.services.get(name);
+            memory.rolling.is_some() && declared.is_some_and(|known| memory.applied.as_ref() == Some(&known.digest))
+        })
     }
 
     /// What a commit changed, and what was not brought up yet, is read before what is only looked at again.
@@ -284,7 +304,7 @@ impl Pass {
         observer: &Observer,
         name: &ServiceName,
         plan: super::engine::Result,
-        (facts, state, images): Seen,
+        (facts, state, images, lines): Seen,
         began: Instant,
         results: &mpsc::UnboundedSender<Ended>,
     ) {
@@ -316,17 +336,38 @@ impl Pass {
         // What services share has no tasks: it is done when it is as git says.
         let nothing = || (ServiceFacts::default(), Rollout::Completed);
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
-        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown));
+        let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, lines));
         let commit = self.environment.commit.clone();
         self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks: tasks.map(Box::new) });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
-            (None, true, true) => (Outcome::NoChange, quiet(state.as_ref())),
+            (None, true, true) => {
+                if state == Some(Rollout::Completed) && !plan.chores.is_empty() {
+                    self.tidy_up(observer, &plan).await;
+                }
+                (Outcome::NoChange, quiet(state.as_ref()))
+            }
             (None, _, false) => (Outcome::Held, held(&plan, state.as_ref())),
             (None, false, true) => self.write(observer, &plan, &mut memory).await,
         };
         self.end(name, outcome, began, next, Some(memory), results);
+    }
+
+    /// Does what is left to do behind a service that is live. Nothing depends on it: what fails is tried with another pass.
+    async fn tidy_up(&self, observer: &Observer, plan: &ServicePlan) {
+        let record = |step: &Step, arn: Option<&Arn>| {
+            let (service, operation) = (plan.id.clone(), step.action.call.operation());
+            let what = What::Done { service, operation, cause: plan.cause, effect: step.effect, arn: arn.cloned() };
+            self.recorder.record(&self.environment.source, what);
+        };
+        let chores = plan.tidying();
+        let done = execute(observer, &chores, &self.intents, Priority::Sweep, &self.stop, record);
+        // A call that is given up may have been done: the next pass reads what is there, and to do it twice is no harm.
+        if let Ok(Err(Stop::Refused(error))) = tokio::time::timeout(TIDY_LIMIT, done).await {
+            let service = &plan.id;
+            tracing::warn!(event = "not_tidied", %service, %error, "{service}: an old revision could not be deregistered");
+        }
     }
 
     /// Carries out the steps.
@@ -363,8 +404,8 @@ impl Pass {
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
                 memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
-                // An image that fails is no failure of what git says: ECS's own history remembers it.
-                if plan.redeployed().next().is_some() {
+                // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
+                if plan.deploys_anew() {
                     memory.rolling = None;
                 }
                 (Outcome::Changed, Next::After(AFTER_WRITE))
@@ -454,6 +495,8 @@ mod tests {
             paused: None,
             rolled_back: None,
             before: Before::default(),
+            chores: Vec::new(),
+            act: None,
         }
     }
 

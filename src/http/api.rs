@@ -58,11 +58,36 @@ pub async fn deployments_of(
     rows_of(&shared, Some(id), &uri).await
 }
 
-async fn rows_of(shared: &Shared, service: Option<ServiceId>, uri: &Uri) -> Response {
+/// What people did to a service beside git.
+pub async fn acts(
+    State(shared): State<Shared>,
+    Path((cluster, service)): Path<(String, String)>,
+    uri: Uri,
+) -> Response {
+    let id = ServiceId { cluster: cluster.into(), service: service.into() };
+    let limit = match limit(&uri) {
+        Ok(limit) => limit,
+        Err(refused) => return *refused,
+    };
+    match (shared.acts)(id, limit).await {
+        Ok(acts) => Json(json!({ "acts": acts })).into_response(),
+        Err(why) => problem(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
+}
+
+/// How many rows are asked for.
+fn limit(uri: &Uri) -> Result<usize, Box<Response>> {
     let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).find(|(name, _)| name == "limit");
     let limit = asked.map_or(Some(ROWS), |(_, limit)| limit.parse().ok());
-    let Some(limit) = limit.filter(|limit| (1..=ROWS_MAX).contains(limit)) else {
-        return problem(StatusCode::BAD_REQUEST, &format!("limit must be a number from 1 to {ROWS_MAX}"));
+    limit.filter(|limit| (1..=ROWS_MAX).contains(limit)).ok_or_else(|| {
+        Box::new(problem(StatusCode::BAD_REQUEST, &format!("limit must be a number from 1 to {ROWS_MAX}")))
+    })
+}
+
+async fn rows_of(shared: &Shared, service: Option<ServiceId>, uri: &Uri) -> Response {
+    let limit = match limit(uri) {
+        Ok(limit) => limit,
+        Err(refused) => return *refused,
     };
     // A service that left git has a history all the same.
     let followed = service.as_ref().is_none_or(|id| shared.status.borrow().services.contains_key(id));
@@ -125,6 +150,7 @@ fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value 
         "images": tasks.map(|tasks| tasks.images.clone()),
         "digests": tasks.map(|tasks| tasks.digests.clone()),
         "rollout": tasks.map(|tasks| tasks.rollout.clone()),
+        "lastLines": tasks.and_then(|tasks| tasks.last_lines.clone()),
         "error": service.error.as_ref().map(|(why, again_at)| json!({ "message": why, "againAt": again_at })),
     })
 }

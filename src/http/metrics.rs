@@ -24,6 +24,8 @@ pub struct Metrics {
     sync_state: IntGaugeVec,
     health_state: IntGaugeVec,
     held: IntGaugeVec,
+    paused: IntGaugeVec,
+    image_moved: IntGaugeVec,
     desired_tasks: IntGaugeVec,
     running_tasks: IntGaugeVec,
     pending_tasks: IntGaugeVec,
@@ -76,6 +78,12 @@ impl Default for Metrics {
             sync_state: gauges("service_sync_state", "1 for how AWS relates to git.", by_state),
             health_state: gauges("service_health_state", "1 for how the tasks are doing.", by_state),
             held: gauges("service_held", "1 while something waits.", service),
+            paused: gauges("service_paused", "1 while somebody's pause lasts.", service),
+            image_moved: gauges(
+                "image_digest_moved",
+                "1 while a tag of the running service points to another digest than what runs (images.onMoved).",
+                service,
+            ),
             desired_tasks: gauges("service_desired_tasks", "Tasks that ECS is to run.", service),
             running_tasks: gauges("service_running_tasks", "Tasks that run.", service),
             pending_tasks: gauges("service_pending_tasks", "Tasks on their way.", service),
@@ -170,7 +178,7 @@ impl Metrics {
                     self.drift_corrected.with_label_values(&[cluster, name]).inc();
                 }
             }
-            What::Ran { service, end } => {
+            What::Ran { service, end, .. } => {
                 let (cluster, name) = (service.cluster.as_str(), service.service.as_str());
                 let result = if end.failed.is_some() { "failure" } else { "success" };
                 self.before.with_label_values(&[cluster, name, &end.name, result]).inc();
@@ -209,6 +217,8 @@ impl Metrics {
             &self.sync_state,
             &self.health_state,
             &self.held,
+            &self.paused,
+            &self.image_moved,
             &self.desired_tasks,
             &self.running_tasks,
             &self.pending_tasks,
@@ -241,6 +251,12 @@ impl Metrics {
             one_of(&self.health_state, &known.map(|(word, known)| (word, known == health)));
             let set = |gauge: &IntGaugeVec, value: i64| gauge.with_label_values(&[cluster, name]).set(value);
             set(&self.held, service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()).into());
+            let paused = service.plan.as_ref().and_then(|plan| plan.paused.as_ref());
+            // A pause ends by its time, whether or not anybody has looked since.
+            set(&self.paused, paused.is_some_and(|pause| now < pause.until).into());
+            if !id.service.is_shared() {
+                set(&self.image_moved, service.plan.as_ref().is_some_and(|plan| plan.has_moved_image()).into());
+            }
             if let Some(tasks) = service.tasks.as_ref().filter(|_| !id.service.is_shared()) {
                 set(&self.desired_tasks, tasks.desired.into());
                 set(&self.running_tasks, tasks.running.into());

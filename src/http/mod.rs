@@ -7,6 +7,7 @@ pub mod metrics;
 mod page;
 pub mod panel;
 
+use crate::core::act::Act;
 use crate::core::history::Deployment;
 use crate::core::id::ServiceId;
 use crate::core::status::Status;
@@ -34,6 +35,9 @@ pub use health::Health;
 pub type ReadHistory =
     dyn Fn(Option<ServiceId>, usize) -> BoxFuture<'static, Result<Vec<Deployment>, String>> + Send + Sync;
 
+/// Reads what people did last to a service, newest first; or says why it could not.
+pub type ReadActs = dyn Fn(ServiceId, usize) -> BoxFuture<'static, Result<Vec<Act>, String>> + Send + Sync;
+
 /// What the handlers see.
 #[derive(Clone)]
 pub struct Shared {
@@ -49,6 +53,8 @@ pub struct Shared {
     pub now: fn() -> Timestamp,
     /// Reads the history.
     pub history: Arc<ReadHistory>,
+    /// Reads what people did.
+    pub acts: Arc<ReadActs>,
     /// The demo's buttons.
     pub panel: Option<Panel>,
 }
@@ -90,6 +96,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/v1/services/{cluster}/{service}", get(api::service))
         .route("/api/v1/services/{cluster}/{service}/diff", get(api::diff))
         .route("/api/v1/services/{cluster}/{service}/deployments", get(api::deployments_of))
+        .route("/api/v1/services/{cluster}/{service}/acts", get(api::acts))
         .route("/api/v1/deployments", get(api::deployments))
         .route("/demo/{step}", post(panel::act))
         .fallback(api::not_found)

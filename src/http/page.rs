@@ -7,6 +7,7 @@ use crate::core::event::Tasks;
 use crate::core::history::{Listed, listed, when};
 use crate::core::id::ServiceId;
 use crate::core::image;
+use crate::core::log_lines::LogLines;
 use crate::core::status::{ServiceStatus, State as Headline, Status};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -34,7 +35,10 @@ struct ServicePage {
     holds: Vec<String>,
     notes: Vec<String>,
     events: Vec<String>,
+    last_lines: Option<LogLines>,
     history: Vec<PastRow>,
+    /// What people did: when, and what with who and why.
+    acts: Vec<(String, String)>,
     /// Why the history is not shown.
     no_history: Option<String>,
 }
@@ -52,6 +56,7 @@ struct PastRow {
     live_for: String,
     ran: Vec<String>,
     why: Option<String>,
+    last_lines: Option<LogLines>,
     changes: Vec<String>,
 }
 
@@ -105,6 +110,8 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         Ok(rows) => (listed(rows, now).into_iter().map(|row| past_row(row, now)).collect(), None),
         Err(why) => (Vec::new(), Some(why)),
     };
+    // Where they cannot be read the rows cannot either, and that is said.
+    let acts = (shared.acts)(id.clone(), PAST_ROWS).await.unwrap_or_default();
     let plan = service.plan.as_deref();
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
     render(&ServicePage {
@@ -115,7 +122,9 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
         holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+        last_lines: service.tasks.as_ref().and_then(|tasks| tasks.last_lines.clone()),
         history,
+        acts: acts.iter().map(|act| (when(act.at, now), act.to_string())).collect(),
         no_history,
     })
 }
@@ -134,6 +143,7 @@ fn past_row(row: Listed, now: Timestamp) -> PastRow {
         live_for: row.live_for(),
         ran: row.deployment.ran_before().map(str::to_owned).collect(),
         why: row.deployment.reason,
+        last_lines: row.deployment.last_lines,
         changes: row.deployment.changes,
     }
 }

@@ -11,10 +11,12 @@ pub mod listener;
 pub mod log_group;
 pub mod removal;
 mod replace;
+pub mod revisions;
 pub mod rule;
 pub mod scalable_target;
 pub mod scaling_policy;
 pub mod scheduled_action;
+pub mod secret;
 pub mod service;
 mod settle;
 mod shift;
@@ -47,6 +49,8 @@ pub const KINDS: &[KindSpec] = &[
     KindSpec { kind: Kind::ScheduledAction, plan: scheduled_action::plan },
     // What was left of a replacement goes when nothing uses it any more.
     KindSpec { kind: Kind::TargetGroup, plan: replace::clear },
-    // Last: from which declaration all of it was brought up to date.
+    // From which declaration all of it was brought up to date.
     KindSpec { kind: Kind::Service, plan: service::mark },
+    // Where nothing of all that is to be done.
+    KindSpec { kind: Kind::TaskDefinitionRevision, plan: revisions::plan },
 ];

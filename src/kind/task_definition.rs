@@ -211,7 +211,7 @@ pub fn plan(planner: &mut Planner<'_>) {
         }
         Reuse::None => {
             let mut input = input;
-            tag(&mut input.document, planner.made_tags(), &desired);
+            tag(&mut input.document, planner.owner_tags(), &desired);
             let effect = if running.is_some() { Effect::RollingRestart } else { Effect::Create };
             planner.make(Action { call: Call::RegisterTaskDefinition, target: id, input }, effect, None);
         }
@@ -292,7 +292,7 @@ fn is_active(live: &Arc<Live>) -> bool {
     !matches!(live.facts, Facts::Revision { active: false })
 }
 
-/// Declared tags, and ours: the environment, and the digest of the content.
+/// Declared tags, and ours: environment and service, and the digest of the content.
 fn tag(document: &mut Value, made: BTreeMap<String, String>, desired: &Value) {
     let Value::Object(map) = document else { return };
     let ours = made.into_iter().chain([(CONTENT_TAG.to_owned(), digest(desired))]);

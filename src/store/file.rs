@@ -1,8 +1,10 @@
-//! The file: one table, forward-only migrations, and what becomes of a file that is damaged.
+//! The file: deployments and acts, forward-only migrations, and what becomes of a file that is damaged.
 
+use crate::core::act::Act;
 use crate::core::history::Deployment;
 use crate::core::id::ServiceId;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use serde::de::DeserializeOwned;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,7 +20,8 @@ const DAMAGED_MAX: usize = 9;
 const BUSY_LIMIT: Duration = Duration::from_secs(2);
 
 /// Each brings the file from the version of its place to the next one. A step that was released is never changed.
-pub const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE deployments (
         cluster TEXT NOT NULL,
         service TEXT NOT NULL,
@@ -28,7 +31,17 @@ pub const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (cluster, service, number)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX deployments_by_time ON deployments (started_at);
-"];
+",
+    "
+    CREATE TABLE acts (
+        cluster TEXT NOT NULL,
+        service TEXT NOT NULL,
+        at INTEGER NOT NULL,  -- ms since 1970
+        record TEXT NOT NULL, -- JSON of core::act::Act
+        PRIMARY KEY (cluster, service, at, record)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// What went wrong with the file.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +172,31 @@ impl Database {
         Ok(transaction.commit()?)
     }
 
+    /// Writes what a person did to a service, once, and takes away what is too old.
+    pub fn put_act(&mut self, service: &ServiceId, act: &Act) -> Result<(), Error> {
+        let Some(connection) = self.connection.as_mut() else { return Ok(()) };
+        let (cluster, name) = (service.cluster.as_str(), service.service.as_str());
+        let transaction = connection.transaction()?;
+        transaction.execute(
+            "INSERT OR IGNORE INTO acts (cluster, service, at, record) VALUES (?, ?, ?, ?)",
+            params![cluster, name, act.at.as_millisecond(), serde_json::to_string(act)?],
+        )?;
+        transaction.execute(
+            "DELETE FROM acts WHERE cluster = ?1 AND service = ?2 AND at < \
+             (SELECT at FROM acts WHERE cluster = ?1 AND service = ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3)",
+            params![cluster, name, signed(ROWS_MAX - 1)],
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// What people did last to a service, newest first.
+    pub fn acts(&self, service: &ServiceId, limit: usize) -> Result<Vec<Act>, Error> {
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        let (cluster, name) = (service.cluster.as_str(), service.service.as_str());
+        let query = "SELECT record FROM acts WHERE cluster = ? AND service = ? ORDER BY at DESC LIMIT ?";
+        read(connection, query, params![cluster, name, signed(limit as u64)])
+    }
+
     /// The newest rows of a service, or of all, newest first.
     pub fn list(&self, service: Option<&ServiceId>, limit: usize) -> Result<Vec<Deployment>, Error> {
         let Some(connection) = &self.connection else { return Ok(Vec::new()) };
@@ -193,7 +231,11 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn read(connection: &Connection, query: &str, values: impl rusqlite::Params) -> Result<Vec<Deployment>, Error> {
+fn read<T: DeserializeOwned>(
+    connection: &Connection,
+    query: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<T>, Error> {
     let mut statement = connection.prepare(query)?;
     let texts = statement.query_map(values, |row| row.get::<_, String>(0))?;
     texts.map(|text| Ok(serde_json::from_str(&text?)?)).collect()

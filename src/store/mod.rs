@@ -1,4 +1,4 @@
-//! EDGE: the history of deployments, in a SQLite file of the daemon's state folder. A thread owns the file and makes the
+//! EDGE: the history of deployments and of what people did, in a SQLite file of the daemon's state folder. A thread owns the file and makes the
 //! rows of events; nothing waits for it: what its queue cannot take in is lost, and counted.
 //!
 //! ```text
@@ -7,6 +7,7 @@
 
 mod file;
 
+use crate::core::act::Act;
 use crate::core::event::{Event, What};
 use crate::core::history::{Deployment, History};
 use crate::core::id::ServiceId;
@@ -27,6 +28,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 enum Job {
     Event(Box<Event>),
     List { service: Option<ServiceId>, limit: usize, reply: oneshot::Sender<Result<Vec<Deployment>, String>> },
+    Acts { service: ServiceId, limit: usize, reply: oneshot::Sender<Result<Vec<Act>, String>> },
     Close(oneshot::Sender<()>),
 }
 
@@ -81,9 +83,18 @@ impl Store {
 
     /// The newest rows of a service, or of all, newest first.
     pub async fn list(&self, service: Option<ServiceId>, limit: usize) -> Result<Vec<Deployment>, String> {
+        self.ask(|reply| Job::List { service, limit, reply }).await
+    }
+
+    /// What people did last to a service, newest first.
+    pub async fn acts(&self, service: ServiceId, limit: usize) -> Result<Vec<Act>, String> {
+        self.ask(|reply| Job::Acts { service, limit, reply }).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Job) -> Result<T, String> {
         let busy = || "the history does not answer: the disk is slow, or full".to_owned();
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job::List { service, limit, reply }).map_err(|_| busy())?;
+        self.queue.try_send(job(reply)).map_err(|_| busy())?;
         match tokio::time::timeout(READ_LIMIT, answer).await {
             Ok(Ok(rows)) => rows,
             Ok(Err(_)) | Err(_) => Err(busy()),
@@ -122,6 +133,15 @@ impl Keeper {
                     if let Err(error) = database.put(&rows) {
                         database = self.again(database, &rows, &error);
                     }
+                    if let Some((service, act)) = history.act(&event)
+                        && let Err(error) = database.put_act(&service, &act)
+                    {
+                        tracing::warn!(event = "history", %error, "{service}: {act}: this could not be written");
+                        (self.lost)();
+                    }
+                }
+                Job::Acts { service, limit, reply } => {
+                    let _ = reply.send(database.acts(&service, limit).map_err(|error| error.to_string()));
                 }
                 // Who asked may have gone.
                 Job::List { service, limit, reply } => {

@@ -2,6 +2,7 @@
 
 use super::file::{Database, MIGRATIONS, NAME, ROWS_MAX};
 use super::*;
+use crate::core::act::Deed;
 use crate::core::history::Outcome;
 use crate::core::observed::ServiceDeployment;
 use jiff::Timestamp;
@@ -26,8 +27,10 @@ fn row(name: &str, number: u64) -> Deployment {
         ended_at: None,
         result: None,
         reason: None,
+        last_lines: None,
         task_definition: None,
         images: vec!["web:1".into()],
+        digests: std::collections::BTreeMap::new(),
         changes: Vec::new(),
         before: Vec::new(),
         steps: Vec::new(),
@@ -244,4 +247,29 @@ async fn a_file_that_is_damaged_on_the_way_is_replaced() {
     let full = file::Error::File(std::io::Error::other("no space left on device"));
     let database = keeper.again(database, &[row("web", 2)], &full);
     assert_eq!((database.list(None, 9).unwrap().len(), lost.load(Ordering::Relaxed)), (1, 1));
+}
+
+#[test]
+fn an_act_is_kept_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let act = |second: i64| Act {
+        at: Timestamp::from_second(second).unwrap(),
+        deed: Deed::Paused,
+        by: "marc".into(),
+        why: "database move".into(),
+    };
+    let (mut database, _) = open(folder.path());
+    for second in [1, 2, 2, 1] {
+        database.put_act(&service("web"), &act(second)).unwrap();
+    }
+    database.put_act(&service("api"), &act(3)).unwrap();
+    drop(database);
+    let (mut database, _) = open(folder.path());
+    assert_eq!(database.acts(&service("web"), 9).unwrap(), [act(2), act(1)]);
+    assert_eq!(database.acts(&service("web"), 1).unwrap(), [act(2)]);
+    for second in 0..=ROWS_MAX as i64 {
+        database.put_act(&service("web"), &act(second)).unwrap();
+    }
+    let kept = database.acts(&service("web"), 2000).unwrap();
+    assert_eq!((kept.len(), kept.last()), (ROWS_MAX as usize, Some(&act(1))));
 }

@@ -66,7 +66,8 @@ class Run:
 
     def scenario(self, scenario: Scenario, number: int) -> list[str]:
         """What is wrong, a line each."""
-        variables = {**self.surroundings, "own": f"c{self.number}-{number}"}
+        own = {"own": f"c{self.number}-{number}", "now": int(time.time() * 1000)}
+        variables = {**self.surroundings, **own}
         try:
             return self._steps(scenario, variables)
         finally:

@@ -27,7 +27,7 @@ A step:
                               "instead": "the same as a sentence", "source": "why the table is right",
                               "ends": true}}}    the scenario goes no further there
 
-Variables: `${own}` is another short name in every scenario and run; `${account}`, `${region}`, `${vpc}`, `${subnet1}`,
+Variables: `${own}` is another short name in every scenario and run; `${now}` its time in milliseconds; `${account}`, `${region}`, `${vpc}`, `${subnet1}`,
 `${subnet2}`, `${certificate1}`, `${certificate2}`, `${certificate3}`; and what steps keep. A text that is nothing but
 one variable is its value, a number too.
 """

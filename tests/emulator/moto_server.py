@@ -12,6 +12,7 @@ otherwise than moto is in
     moto_discovery.py    Cloud Map
     moto_logs.py         log groups
     moto_ecr.py          images
+    moto_secrets.py      the versions of secrets
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ import moto_logs
 import moto_scaling_policies
 import moto_scaling_schedules
 import moto_scaling_targets
+import moto_secrets
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -57,6 +59,7 @@ REPAIRS = (
     moto_discovery,
     moto_logs,
     moto_ecr,
+    moto_secrets,
 )
 REQUESTED_ID_TAG = "driftless-emulator:id"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.request
 from typing import Any
 
@@ -114,6 +115,19 @@ def test_secrets_come_from_secrets_manager_and_a_missing_one_stops_the_task() ->
     task_arn = task["tasks"][0]["taskArn"]
     reason = wait_for(lambda: ecs.describe_tasks(cluster=CLUSTER, tasks=[task_arn])["tasks"][0].get("stoppedReason"))
     assert "ResourceInitializationError" in reason
+
+
+def test_a_version_of_a_secret_was_made_once() -> None:
+    secrets = boto3.client("secretsmanager")
+    arn = secrets.create_secret(Name="selftest-versions", SecretString="a")["ARN"]
+    made = secrets.list_secret_version_ids(SecretId=arn)["Versions"]
+    time.sleep(1.1)
+    secrets.put_secret_value(SecretId=arn, SecretString="b")
+    versions = secrets.list_secret_version_ids(SecretId=arn)["Versions"]
+    assert [version["CreatedDate"] for version in versions if "AWSPREVIOUS" in version["VersionStages"]] == [
+        made[0]["CreatedDate"]
+    ]
+    refused("ResourceNotFoundException", secrets.list_secret_version_ids, SecretId="selftest-absent")
 
 
 def test_a_task_runs_the_digest_that_ecr_shows() -> None:

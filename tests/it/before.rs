@@ -6,6 +6,7 @@ use driftless::sim::Account;
 use driftless::sim::fault::{Fault, Trigger};
 use driftless::sim::ledger::Entry;
 use driftless::sim::policy::Policy;
+use driftless::sim::world::ecs::images::Behaviour;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -131,6 +132,17 @@ fn a_failure_stops_the_rollout_until_somebody_says_more() {
         let daemon = Simulated::start(account.clone(), &repository);
         daemon.wait_until("1 is live", |status| status.all("live"));
         assert_eq!(started(&account), 1);
+        let says = vec!["relation \"users\" does not exist".to_owned()];
+        account.world(|world| world.ecs.images.set(small::NEXT_IMAGE, Behaviour { says, ..Behaviour::default() }));
+        let logs = "logConfiguration: { logDriver: awslogs, options: { awslogs-group: /ecs/web, awslogs-region: us-east-1, awslogs-stream-prefix: a } }";
+        let role = "memory: 512\n  executionRoleArn: arn:aws:iam::123456789012:role/execution";
+        repository.edit(&small::file("web"), "memory: 512", role);
+        repository.edit(&small::file("web"), "portMappings:", &format!("{logs}, portMappings:"));
+        repository.edit(
+            &small::file("web"),
+            "rollout: { before:",
+            "logs: { /ecs/web: {} }\nrollout: { logLines: 5, before:",
+        );
         repository.edit(&small::file("web"), "[migrate, job-400]", "[migrate, crash-1]");
         image(&repository, small::IMAGE, small::NEXT_IMAGE);
         daemon.wait_until("it has failed", failed);
@@ -141,6 +153,7 @@ fn a_failure_stops_the_rollout_until_somebody_says_more() {
         let row = &history["deployments"][0];
         assert_eq!(row["result"], "failed", "{row}");
         assert!(row["reason"].as_str().unwrap().starts_with("migrate exited with code 1 (task "), "{row}");
+        assert_eq!(row["lastLines"]["lines"], json!(["relation \"users\" does not exist"]), "{row}");
         assert_eq!(daemon.series("driftless_before_tasks_total", &["result=\"failure\""]), 1);
     }
     // Another daemon, without the first one's memory and disk.

@@ -3,10 +3,11 @@
 //!
 //! `live.json` holds answers as AWS prints them: `services` and `taskDefinitions`, `revisionTags` (ARN -> tags),
 //! `images` (name -> digest, null for one that is not pushed; those that are left out are there),
-//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `images` by container), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
+//! `serviceDeployments` (service -> newest first, each `status`, `reason`, `taskDefinition`, `createdAt`, `images` by container),
+//! `tasks` (family -> ARNs of the revisions that its tasks run), `since` (ARN of a secret, or name or ARN of a parameter -> stage, empty for a parameter -> since when its version has it), `targetGroups` and `secrets` (name -> ARN), `parameters`, `scalableTargets`, `unknown` (what could not be read, with the reason).
 //! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
-//! `redeployed` for which it was deployed anew (container -> digest). Whatever is not in it is
+//! `redeployed` for which it was deployed anew (container -> digest), `rotated` for a secret that was changed then. Whatever is not in it is
 //! absent. `oneOffTasks` (SERVICE/FAMILY -> tasks, see [`one_off`]) are those before rollouts; `attempt` says that somebody asks for another try at
 //! that time. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
@@ -22,6 +23,7 @@ use driftless::core::normal::canonical;
 use driftless::core::observed::{Facts, Live, Observed, ServiceDeployment, Snapshot};
 use driftless::core::plan::text::Header;
 use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, ServicePlan, plan};
+use driftless::core::rotation::Since;
 use driftless::core::source::Commit;
 use driftless::core::stopped::StoppedTask;
 use driftless::kind::KINDS;
@@ -138,7 +140,7 @@ impl Account {
                     stage: None,
                     production_percent: None,
                     hooks: Vec::new(),
-                    created_at: None,
+                    created_at: text(&of["createdAt"]).map(|at| at.parse().unwrap()),
                     finished_at: None,
                 };
                 let all = answer.map(|all| all.iter().map(deployment).collect());
@@ -157,6 +159,17 @@ impl Account {
                     present(Live { facts: Facts::Image(Pushed { digest, platforms: Vec::new() }), ..Live::default() })
                 }
             },
+            Kind::FamilyTasks => {
+                let running = self.0.pointer(&format!("/tasks/{}", id.name)).and_then(Value::as_array);
+                let running = running.into_iter().flatten().filter_map(|arn| arn.as_str().map(Arn::from)).collect();
+                present(Live { facts: Facts::Running(running), ..Live::default() })
+            }
+            Kind::SecretVersions | Kind::ParameterVersion => {
+                let since = self.0.pointer(&format!("/since/{}", id.name.replace('/', "~1")));
+                let since = since.map(|since| serde_json::from_value::<Since>(since.clone()).unwrap());
+                let live = since.map(|since| Live { facts: Facts::Since(since), ..Live::default() });
+                live.map_or(Observed::Absent, present)
+            }
             Kind::TaskDefinitionRevision => {
                 let found = list("taskDefinitions").find(|definition| definition["taskDefinitionArn"] == *id.name);
                 found.map_or(Observed::Absent, |definition| {
@@ -222,6 +235,8 @@ fn one_off(of: &Value) -> OneOff {
         stopping: text("status") == "STOPPED",
         created_at: text("createdAt").parse().ok(),
         ended: StoppedTask {
+            id: text("arn").rsplit('/').next().unwrap().to_owned(),
+            stopped_at: None,
             task_definition: Some(Arn::new(text("taskDefinition"))),
             code: text("stopCode"),
             reason: text("reason"),
@@ -243,6 +258,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
     let mut awaited: Option<Timestamp> = account.get("awaitedSince").and_then(|since| since.as_str()?.parse().ok());
     let redeployed: Digests =
         account.get("redeployed").map(|digests| serde_json::from_value(digests.clone()).unwrap()).unwrap_or_default();
+    let rotated: Option<Timestamp> = account.get("rotated").and_then(|at| at.as_str()?.parse().ok());
     let (mut applied, mut begun) = (account.get("applied").is_some(), account.get("begun").is_some());
     let attempt = account.get("attempt").and_then(Value::as_u64);
     let override_window = account.get("overrideWindow").and_then(Value::as_str);
@@ -264,6 +280,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
                     begun: begun.then(|| plan.digest.clone()),
                     awaited: awaited.map(|since| (plan.digest, since)),
                     redeployed: redeployed.clone(),
+                    rotated,
                     ..Memory::default()
                 };
                 memory = plan.services.into_iter().map(|plan| (plan.id.service.clone(), remembered(plan))).collect();
@@ -300,7 +317,8 @@ fn outcome(folder: &Path) -> String {
     if let Some(plan) = planned(&reading, &account) {
         let (scope, commit) = (&reading.desired.as_ref().unwrap().environment.scope, commit());
         text.push_str(&plan.to_text(Header { scope, commit: Some(&commit) }));
-        let steps = plan.services.iter().flat_map(|service| &service.steps).filter(|_| account.get("inputs").is_some());
+        let steps = plan.services.iter().flat_map(|service| service.steps.iter().chain(&service.chores));
+        let steps = steps.filter(|_| account.get("inputs").is_some());
         for step in steps {
             text.push_str(&format!("{} {}\n", step.action.call.operation(), canonical(&step.action.input.document)));
         }

@@ -187,6 +187,9 @@ fn a_tag_that_moves_is_reported_or_ignored() {
             let said = "tag 1 of container web points to sha256:bbbbbbbbbbbb now; sha256:aaaaaaaaaaaa runs";
             assert_eq!(notes(&daemon).contains(said), reported, "{images}: {}", notes(&daemon));
             assert_eq!(daemon.page("/services/small/web").contains(said), reported, "{images}");
+            let metric = "driftless_image_digest_moved{cluster=\"small\",service=\"web\"}";
+            let shown = format!("{metric} {}\n", u8::from(reported));
+            assert!(daemon.page("/metrics").contains(&shown), "{images}: {shown}");
             assert_eq!(daemon.writes().len(), before, "{images}:\n{}", daemon.log());
         }
     });

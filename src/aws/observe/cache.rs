@@ -1,7 +1,8 @@
 //! What need not be read each time.
 
 use crate::core::id::{Arn, ResourceId, Scope};
-use crate::core::observed::Live;
+use crate::core::observed::{Live, Observed, Snapshot};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +11,9 @@ use tokio::time::Instant;
 /// The most revisions that are kept. A document is some 5 KiB: this stays below 50 MiB.
 const CACHED_REVISIONS_MAX: usize = 10_000;
 
+/// The most secrets whose versions are kept: some hundred bytes each.
+const CACHED_SECRETS_MAX: usize = 10_000;
+
 /// How long the ARN behind a name is believed. All ELBv2 calls of an account share ten a second: asking for the same
 /// names with every look at a service would leave nothing for anybody else.
 const NAME_BELIEVED_FOR: Duration = Duration::from_secs(60);
@@ -17,7 +21,13 @@ const NAME_BELIEVED_FOR: Duration = Duration::from_secs(60);
 /// How long a revision is believed. Its content never changes; its tags and its status may.
 const REVISION_BELIEVED_FOR: Duration = Duration::from_secs(600);
 
-/// What need not be read each time: task definition revisions, and the ARNs behind names, for a while. Disposable. That something is absent or unreadable is never kept.
+/// How long settings beside a service are believed while all there is to do is to follow its rollout: it is looked at every
+/// few seconds, and all ELBv2 calls of an account share ten a second.
+const SETTINGS_BELIEVED_FOR: Duration = Duration::from_secs(15);
+
+/// What need not be read each time: task definition revisions, the ARNs behind names, and settings beside a service that is
+/// being rolled out, for a while. Disposable. That something is unreadable is never kept, and that it is absent is not
+/// believed for longer than a rollout is followed.
 #[derive(Debug, Clone, Default)]
 pub struct Cache(Arc<Mutex<Cached>>, Arc<Mutex<Locks>>);
 
@@ -28,6 +38,9 @@ type Locks = BTreeMap<(Scope, Arc<str>), Arc<tokio::sync::Mutex<()>>>;
 struct Cached {
     revisions: BTreeMap<Arn, (Instant, Arc<Live>)>,
     names: BTreeMap<(Scope, ResourceId), (Instant, Arc<Live>)>,
+    /// When the versions of a secret were made, by its ARN.
+    secrets: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    settings: BTreeMap<(Scope, ResourceId), (Instant, Observed)>,
 }
 
 impl Cache {
@@ -57,6 +70,42 @@ impl Cache {
             revisions.clear();
         }
         revisions.insert(arn, (Instant::now(), live));
+    }
+
+    pub(super) fn secret_versions(&self, arn: &str) -> Option<BTreeMap<String, Timestamp>> {
+        self.lock().secrets.get(arn).cloned()
+    }
+
+    pub(super) fn keep_secret_versions(&self, arn: &str, made: BTreeMap<String, Timestamp>) {
+        let secrets = &mut self.lock().secrets;
+        if secrets.len() >= CACHED_SECRETS_MAX {
+            secrets.clear();
+        }
+        secrets.insert(arn.to_owned(), made);
+    }
+
+    /// Puts what was read of an environment moments ago into a snapshot.
+    pub(super) fn recall(&self, scope: &Scope, snapshot: &mut Snapshot) {
+        for ((place, id), (at, observed)) in &self.lock().settings {
+            if place == scope && at.elapsed() < SETTINGS_BELIEVED_FOR {
+                snapshot.set(id.clone(), observed.clone());
+            }
+        }
+    }
+
+    pub(super) fn keep_setting(&self, scope: &Scope, id: &ResourceId, observed: &Observed) {
+        let settings = &mut self.lock().settings;
+        settings.insert((scope.clone(), id.clone()), (Instant::now(), observed.clone()));
+    }
+
+    /// Something was written: it is read again.
+    pub fn forget_settings(&self) {
+        self.lock().settings.clear();
+    }
+
+    /// Forgets settings that nobody would believe any more.
+    pub(super) fn drop_old_settings(&self) {
+        self.lock().settings.retain(|_, (at, _)| at.elapsed() < SETTINGS_BELIEVED_FOR);
     }
 
     pub(super) fn name(&self, scope: &Scope, id: &ResourceId) -> Option<Arc<Live>> {

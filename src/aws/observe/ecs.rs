@@ -7,10 +7,13 @@ use crate::aws::pace::Priority;
 use crate::core::id::{Arn, ResourceId, ServiceName};
 use crate::core::observed::{Facts, Live, Observed};
 use aws_sdk_ecs::types::{ServiceField, SortOrder, TaskDefinitionField, TaskDefinitionStatus};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// As many revisions of a family as the planner compares (ListTaskDefinitions takes up to 100).
-const FAMILY_REVISIONS_MAX: i32 = crate::kind::task_definition::REVISIONS_COMPARED_MAX as i32;
+/// As many revisions of a family as one call lists: "between 1 and 100" (ListTaskDefinitions, maxResults).
+const FAMILY_REVISIONS_MAX: i32 = 100;
+/// "A list of up to 100 task IDs" (DescribeTasks); ListTasks takes as many.
+const TASKS_MAX: i32 = 100;
 
 impl Observer {
     pub(super) async fn services(&self, ids: &[ResourceId], priority: Priority) -> Vec<(ResourceId, Observed)> {
@@ -93,6 +96,31 @@ impl Observer {
         };
         let revisions = answer.task_definition_arns().iter().filter(of_family).map(|arn| Arn::from(arn.as_str()));
         Ok(Some(Arc::new(Live { facts: Facts::Family(revisions.collect()), ..Live::default() })))
+    }
+
+    /// The revisions that the tasks of a family run in the cluster, whoever started them.
+    pub(super) async fn family_tasks(&self, family: &str, priority: Priority) -> Looked {
+        const LIST: Operation = Operation::read("ecs", "ListTasks");
+        const DESCRIBE: Operation = Operation::read("ecs", "DescribeTasks");
+        let cluster = self.scope.cluster.as_str();
+        let (mut revisions, mut token) = (BTreeSet::new(), None);
+        for _ in 0..PAGES_MAX {
+            let request = self.clients.ecs.list_tasks().cluster(cluster).family(family).max_results(TASKS_MAX);
+            let request = request.set_next_token(token.clone());
+            let listed = self.clients.calls.call(LIST, priority, request.send()).await?;
+            let arns = listed.task_arns();
+            if !arns.is_empty() {
+                let request = self.clients.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
+                let answer = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
+                revisions.extend(answer.tasks().iter().filter_map(|task| task.task_definition_arn().map(Arn::from)));
+            }
+            match listed.next_token() {
+                None => return Ok(Some(Arc::new(Live { facts: Facts::Running(revisions), ..Live::default() }))),
+                next if next == token.as_deref() => break,
+                next => token = next.map(str::to_owned),
+            }
+        }
+        Err(endless(LIST))
     }
 
     /// The names of all services of the cluster.

@@ -7,10 +7,12 @@ mod discovery;
 mod ecs;
 mod elbv2;
 mod images;
+mod logs;
 mod names;
 mod one_off;
 mod rollout;
 mod scaling;
+mod secrets;
 mod tags;
 
 pub use cache::Cache;
@@ -25,6 +27,7 @@ use crate::core::retry::Class;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,6 +39,9 @@ const DESCRIBE_TAGS_MAX: usize = 20;
 const DESCRIBE_ALARMS_MAX: usize = 100;
 /// "Array Members: Minimum number of 1 item. Maximum number of 100 items" (ECR BatchGetImage, imageIds).
 const BATCH_GET_IMAGE_MAX: usize = 100;
+/// Half of "Array Members: Minimum number of 1 item. Maximum number of 50 items" (Systems Manager
+/// ParameterStringFilter, Values): an ARN stands for two names.
+const DESCRIBE_PARAMETERS_MAX: usize = 25;
 /// How many reads of one pass are under way at once. The pacing bounds the rate; this bounds memory and sockets.
 const READS_AT_ONCE_MAX: usize = 8;
 /// More pages than any account's quota allows: an answer that goes on is wrong (promise R23).
@@ -44,6 +50,28 @@ const PAGES_MAX: usize = 100;
 /// Whether a look at this kind only finds out the ARN behind a name that nothing here changes.
 fn is_name(kind: Kind) -> bool {
     matches!(kind, Kind::Secret | Kind::Parameter | Kind::LoadBalancer | Kind::Namespace)
+}
+
+/// Whether a kind stands beside a service and is not moved by its rollout.
+fn is_setting(kind: Kind) -> bool {
+    match kind {
+        Kind::LoadBalancerAttributes
+        | Kind::Listener
+        | Kind::Listeners
+        | Kind::ListenerAttributes
+        | Kind::ListenerCertificates
+        | Kind::ListenerRules
+        | Kind::TargetGroup
+        | Kind::TargetGroupAttributes
+        | Kind::ScalableTarget
+        | Kind::ScalingPolicies
+        | Kind::ScheduledActions
+        | Kind::Alarm
+        | Kind::DiscoveryService
+        | Kind::LogGroup
+        | Kind::Tags => true,
+        _ => false,
+    }
 }
 
 /// Reads one environment.
@@ -61,11 +89,23 @@ pub struct Observer {
 type Seen = Vec<(ResourceId, Observed)>;
 
 impl Observer {
+    /// A snapshot for a look at services of which nothing is to be done but to follow their rollouts: what stands beside
+    /// them and was read moments ago, by this process and before any of its writes, is not read again.
+    pub fn recent(&self, now: Timestamp) -> Snapshot {
+        let mut snapshot = Snapshot::new(now);
+        self.cache.recall(&self.scope, &mut snapshot);
+        snapshot
+    }
+
     /// Looks at everything in `wanted` and notes what was seen.
     pub async fn observe(&self, wanted: &BTreeSet<ResourceId>, priority: Priority, snapshot: &mut Snapshot) {
+        self.cache.drop_old_settings();
         let mut reads = stream::iter(self.requests(wanted, priority)).buffer_unordered(READS_AT_ONCE_MAX);
         while let Some(seen) = reads.next().await {
             for (id, observed) in seen {
+                if is_setting(id.kind) && !matches!(observed, Observed::Unknown { .. }) {
+                    self.cache.keep_setting(&self.scope, &id, &observed);
+                }
                 snapshot.set(id, observed);
             }
         }
@@ -84,6 +124,7 @@ impl Observer {
                 Kind::Tags => DESCRIBE_TAGS_MAX,
                 Kind::Alarm => DESCRIBE_ALARMS_MAX,
                 Kind::Image => BATCH_GET_IMAGE_MAX,
+                Kind::ParameterVersion => DESCRIBE_PARAMETERS_MAX,
                 Kind::Listener | Kind::ScalableTarget => usize::MAX,
                 _ => 1,
             };
@@ -94,6 +135,7 @@ impl Observer {
                     Kind::Tags => Box::pin(async move { self.tags(&chunk, priority).await }),
                     Kind::Alarm => Box::pin(async move { self.alarms(&chunk, priority).await }),
                     Kind::Image => Box::pin(async move { self.images(&chunk, priority).await }),
+                    Kind::ParameterVersion => Box::pin(async move { self.parameter_versions(&chunk, priority).await }),
                     Kind::Listener => Box::pin(async move { self.listeners(&chunk, priority).await }),
                     Kind::ScalableTarget => Box::pin(async move { self.scalable_targets(&chunk, priority).await }),
                     _ => Box::pin(async move { self.each(&chunk, priority).await }),
@@ -137,8 +179,10 @@ impl Observer {
             Kind::StoppedTasks => self.stopped_tasks(name, priority).await,
             Kind::OneOffTasks => self.one_offs(name, priority).await,
             Kind::Targets => self.target_health(name, priority).await,
+            Kind::SecretVersions => self.secret_versions(name, priority).await,
             Kind::TaskDefinitionRevision => self.revision(name, priority).await,
             Kind::TaskDefinitionFamily => self.family(name, priority).await,
+            Kind::FamilyTasks => self.family_tasks(name, priority).await,
             Kind::ScalingPolicies => self.scaling_policies(name, priority).await,
             Kind::ScheduledActions => self.scheduled_actions(name, priority).await,
             // These have no counterpart of their own, or are read many at a time.
@@ -151,6 +195,7 @@ impl Observer {
             | Kind::Tags
             | Kind::Alarm
             | Kind::Image
+            | Kind::ParameterVersion
             | Kind::Listener
             | Kind::ScalableTarget => Ok(None),
         };
@@ -172,7 +217,7 @@ fn together(id: &ResourceId) -> String {
         Kind::Image => EcrImage::of(&id.name).map(|image| image.place()).unwrap_or_default(),
         // Each AWS service has its own call for tags, and only ELBv2's takes several things.
         Kind::Tags if !tags::is_elb(&id.name) => id.name.to_string(),
-        Kind::Service | Kind::Tags | Kind::Alarm | Kind::ScalableTarget => String::new(),
+        Kind::Service | Kind::Tags | Kind::Alarm | Kind::ScalableTarget | Kind::ParameterVersion => String::new(),
         _ => id.name.to_string(),
     }
 }

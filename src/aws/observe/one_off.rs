@@ -1,8 +1,9 @@
 //! The one-off tasks before rollouts of a service: those that run, and those that ECS still shows.
 
-use super::rollout::{TASKS_MAX, stopped, time};
+use super::rollout::{TASKS_MAX, stopped};
 use super::{Looked, Observer, PAGES_MAX, endless};
 use crate::aws::call::{Error, Operation};
+use crate::aws::live::time;
 use crate::aws::pace::Priority;
 use crate::core::before::{OneOff, started_by};
 use crate::core::id::Arn;

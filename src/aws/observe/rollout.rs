@@ -2,6 +2,7 @@
 
 use super::{Looked, Observer, absent_on};
 use crate::aws::call::{Error, Operation};
+use crate::aws::live::time;
 use crate::aws::pace::Priority;
 use crate::core::id::{Arn, ServiceName};
 use crate::core::image::Digests;
@@ -145,10 +146,6 @@ fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceD
     }
 }
 
-pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(at.secs()).ok()
-}
-
 fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {
     Hook {
         id: found.hook_id().unwrap_or_default().to_owned(),
@@ -164,6 +161,8 @@ pub(super) fn stopped(task: &ecs::Task) -> StoppedTask {
         (found.name().unwrap_or_default().to_owned(), found.exit_code(), found.reason().map(str::to_owned))
     };
     StoppedTask {
+        id: task.task_arn().map(|arn| Arn::from(arn).short().to_owned()).unwrap_or_default(),
+        stopped_at: task.stopped_at().and_then(time),
         task_definition: task.task_definition_arn().map(Arn::from),
         code: task.stop_code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason().unwrap_or_default().to_owned(),

@@ -3,6 +3,7 @@
 use crate::aws::wire::{enums, structures, unions};
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
+use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
 use aws_sdk_ecs::operation::stop_task::StopTaskInput;
@@ -196,6 +197,7 @@ structures! {
     }
     TaskManagedEbsVolumeTerminationPolicy as TaskManagedEBSVolumeTerminationPolicy { #[required] deleteOnTermination }
     StopTaskInput as StopTask { cluster, #[required] task, reason }
+    DeregisterTaskDefinitionInput as DeregisterTaskDefinition { #[required] taskDefinition }
     DeleteServiceInput as DeleteService { cluster, #[required] service, force }
     // As in CreateService.
     UpdateServiceInput as UpdateService {

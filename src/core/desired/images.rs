@@ -1,18 +1,32 @@
-//! `images`: what is done about tags that move, and about images that are not pushed yet.
+//! `images`: what is done about tags that move, and about images that are not pushed yet. `rollout.onSecretRotated`: the same
+//! for secrets that change.
 
 use crate::core::document::Node;
 use crate::core::document::check::duration;
 use std::time::Duration;
 
-/// What is done when a tag points to another image than the one that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is done when something moves under a service that runs: a tag points to another image than the one that runs, a
+/// secret has another value than the tasks were given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnMoved {
     /// The service is deployed anew.
     Redeploy,
     /// It is said.
     Report,
-    /// Nothing, and nobody is asked: ECS keeps to the image that a deployment began with.
+    /// Nothing, and nobody is asked: ECS keeps to the image that a deployment began with, and tasks to their secrets.
+    #[default]
     Ignore,
+}
+
+impl OnMoved {
+    /// Reads one of its three words.
+    pub fn of(node: Option<&Node>) -> Self {
+        match node.and_then(Node::as_text) {
+            Some("redeploy") => OnMoved::Redeploy,
+            Some("report") => OnMoved::Report,
+            _ => OnMoved::Ignore,
+        }
+    }
 }
 
 /// What is done about a service's images.
@@ -37,11 +51,7 @@ impl Default for Images {
 pub fn images(node: Option<&Node>) -> Images {
     let default = Images::default();
     let Some(node) = node else { return default };
-    let on_moved = match node.get("onMoved").and_then(Node::as_text) {
-        Some("redeploy") => OnMoved::Redeploy,
-        Some("report") => OnMoved::Report,
-        _ => OnMoved::Ignore,
-    };
+    let on_moved = OnMoved::of(node.get("onMoved"));
     let wait = node.get("wait").and_then(Node::as_text).and_then(duration);
     Images { on_moved, wait: wait.unwrap_or(default.wait), declared: true }
 }

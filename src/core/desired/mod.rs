@@ -10,6 +10,7 @@ mod approval;
 mod before;
 mod environment;
 mod extends;
+mod follow;
 mod guard;
 mod images;
 mod lints;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use before::BeforeTask;
 pub use environment::Environment;
+pub use follow::Follow;
 pub use images::{Images, OnMoved};
 pub use resources::Resource;
 
@@ -98,6 +100,12 @@ pub struct Declared {
     pub sync: Sync,
     /// What is done about its images.
     pub images: Images,
+    /// What is done when a secret that its tasks were given has changed.
+    pub on_secret_rotated: OnMoved,
+    /// How many of the newest ACTIVE revisions of its family stay; nothing is deregistered where git does not say.
+    pub keep_revisions: Option<usize>,
+    /// How its rollouts are followed.
+    pub follow: Follow,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
     /// One-off tasks before a rollout, in their order.
@@ -129,6 +137,9 @@ impl Declared {
             digest: String::new(),
             sync: Sync::default(),
             images: Images::default(),
+            on_secret_rotated: OnMoved::Ignore,
+            keep_revisions: None,
+            follow: Follow::default(),
             depends_on: Vec::new(),
             before: Vec::new(),
             left: BTreeSet::new(),

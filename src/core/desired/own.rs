@@ -55,6 +55,7 @@ own! {
         logs: Shape::Map(|| Shape::FreeForm),
         rollout: rollout(),
         images: images(),
+        revisions: revisions(),
         dependsOn: texts(),
         sync: sync(),
         allowFamilyChange: Shape::Boolean,
@@ -87,6 +88,8 @@ own! {
         before: Shape::List(before),
         approval: approval(),
         timeout: Shape::Duration,
+        onSecretRotated: Shape::Enum(ON_MOVED),
+        logLines: Shape::Integer,
     }
     /// A one-off task before the rollout.
     before("a task before the rollout") {
@@ -102,7 +105,9 @@ own! {
         onTimeout: Shape::Enum(&["rollback", "continue"]),
     }
     /// What is done about images.
-    images("images") { onMoved: Shape::Enum(&["redeploy", "report", "ignore"]), wait: Shape::Duration }
+    images("images") { onMoved: Shape::Enum(ON_MOVED), wait: Shape::Duration }
+    /// Which revisions of the task definition stay.
+    revisions("revisions") { keep "required": Shape::Integer }
     /// How far driftless acts by itself.
     sync("sync") {
         mode: Shape::Enum(&["auto", "manual", "detect"]),
@@ -116,6 +121,9 @@ own! {
     /// A time in which nothing (deny) or something (allow) may start.
     window("a window") { deny: Shape::Text, allow: Shape::Text, timezone: Shape::Text }
 }
+
+/// What is done when something moves under a service that runs.
+const ON_MOVED: &[&str] = &["redeploy", "report", "ignore"];
 
 /// Where ECS can pause a deployment (ECS API reference, DeploymentLifecycleHook, lifecycleStages).
 const STAGES: &[&str] = &[

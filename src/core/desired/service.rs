@@ -94,11 +94,14 @@ impl Service<'_> {
         let mut resources = Resources { scope, shapes: self.shapes, problems: &mut self.problems, found: Vec::new() };
         resources.service(&top, &name);
         let resources = resources.found;
+        let keep_revisions = kept(&top, &mut self.problems);
         let sync = super::sync::sync(top.get("sync"), &mut self.problems);
         let task_definition = task_definition?;
         let service = registered(service, &task_definition, &resources, &mut self.problems);
         let service = super::approval::approved(service, &top, &mut self.problems);
         let before = super::before::before(&top, &task_definition, &mut self.problems);
+        let strategy = service.at("/deploymentConfiguration/strategy").and_then(Node::as_text).unwrap_or("ROLLING");
+        let follow = super::follow::follow(top.get("rollout"), strategy, &mut self.problems);
         let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
         self.cross_check(&task_definition, &service, least.is_some());
         let parts = lints::Parts::of(&task_definition, &service, &top, &resources);
@@ -128,6 +131,11 @@ impl Service<'_> {
             resources,
             sync,
             images: super::images::images(top.get("images")),
+            keep_revisions,
+            on_secret_rotated: super::OnMoved::of(
+                top.get("rollout").and_then(|rollout| rollout.get("onSecretRotated")),
+            ),
+            follow,
             depends_on,
             before,
             left: BTreeSet::new(),
@@ -188,6 +196,19 @@ impl Service<'_> {
             self.problems.push(Problem::warning(problem::NOT_OURS, &entry.key_place, message));
         }
     }
+}
+
+/// The most revisions that can be kept: ECS lists a hundred at once, and some behind them are looked at.
+const KEEP_MAX: i64 = 90;
+
+/// `revisions.keep`: how many of the newest revisions stay.
+fn kept(top: &Node, problems: &mut Vec<Problem>) -> Option<usize> {
+    let keep = top.get("revisions")?.get("keep")?;
+    let count = keep.as_integer()?;
+    if !(1..=KEEP_MAX).contains(&count) {
+        problems.push(expected(keep, &format!("1 to {KEEP_MAX}")));
+    }
+    usize::try_from(count).ok()
 }
 
 /// A service whose file declares its Cloud Map service is registered there, unless the file says how itself. A and AAAA

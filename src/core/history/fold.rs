@@ -2,10 +2,12 @@
 //! ends with the first plan that shows what came of it; so a row that a stop left open is continued after the start.
 
 use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX};
+use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::before::End;
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
+use crate::core::log_lines::LogLines;
 use crate::core::observed::ServiceDeployment;
 use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, ServicePlan};
 use crate::core::rollback::RolledBack;
@@ -23,6 +25,8 @@ pub struct History {
 
 #[derive(Debug, Default)]
 struct Service {
+    /// The act that was seen last.
+    act: Option<Act>,
     /// The newest row, open or not.
     newest: Option<Deployment>,
     /// The last plan that had steps, and when and from which commit it was made.
@@ -41,7 +45,7 @@ struct Planned {
 impl History {
     /// Continues from the newest row of each service.
     pub fn load(newest: impl IntoIterator<Item = Deployment>) -> Self {
-        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), planned: None });
+        let service = |row: Deployment| (row.service.clone(), Service { newest: Some(row), ..Service::default() });
         Self { services: newest.into_iter().map(service).collect() }
     }
 
@@ -70,7 +74,7 @@ impl History {
             What::Failed { service: id, why, class, .. } if class.is_alarming() => {
                 self.service(id).kept(why).into_iter().collect()
             }
-            What::Ran { service: id, end } => self.service(id).ran(end).into_iter().collect(),
+            What::Ran { service: id, end, lines } => self.service(id).ran(end, lines.as_ref()).into_iter().collect(),
             What::Left { service: id } => {
                 self.service(id).end(*at, Outcome::Superseded, Some("it left git".into())).into_iter().collect()
             }
@@ -90,6 +94,18 @@ impl History {
             | What::Read { .. }
             | What::Started { .. } => Vec::new(),
         }
+    }
+
+    /// The act of a person that an event shows for the first time in this process.
+    pub fn act(&mut self, event: &Event) -> Option<(ServiceId, Act)> {
+        let What::Planned { plan, .. } = &event.what else { return None };
+        let act = plan.act.as_ref()?;
+        let service = self.service(&plan.id);
+        if service.act.as_ref() == Some(act) {
+            return None;
+        }
+        service.act = Some(act.clone());
+        Some((plan.id.clone(), act.clone()))
     }
 
     fn service(&mut self, id: &ServiceId) -> &mut Service {
@@ -155,8 +171,10 @@ impl Service {
                 ended_at: None,
                 result: None,
                 reason: None,
+                last_lines: None,
                 task_definition: None,
                 images: Vec::new(),
+                digests: BTreeMap::new(),
                 changes: Vec::new(),
                 before: Vec::new(),
                 steps: Vec::new(),
@@ -183,8 +201,9 @@ impl Service {
     }
 
     /// A one-off task before the rollout has ended.
-    fn ran(&mut self, end: &End) -> Option<Deployment> {
+    fn ran(&mut self, end: &End, lines: Option<&LogLines>) -> Option<Deployment> {
         let row = self.open()?;
+        row.last_lines = lines.cloned();
         let text = shortened(end.to_string());
         (!row.before.contains(&text)).then(|| {
             row.before.push(text);
@@ -209,7 +228,14 @@ impl Service {
         // What never came to its rollout was not rolled back.
         let other_runs = !plan.before.failed
             && matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
+        let completed = tasks.rollout == Rollout::Completed;
         match row.result {
+            // It took longer than it may (rollout.timeout), and came up all the same.
+            Some(Outcome::Failed) if same && completed && plan.is_in_sync() && row.restarts && !other_runs => {
+                (row.result, row.ended_at, row.reason) = (Some(Outcome::Live), Some(at), None);
+                row.see(tasks);
+                return Some(row.clone());
+            }
             // ECS says that it gave up before it has gone back.
             Some(Outcome::Failed) if same && other_runs && failure(plan, tasks).is_some() => {
                 row.result = Some(Outcome::RolledBack);
@@ -220,9 +246,11 @@ impl Service {
         }
         if same && let Some(reason) = failure(plan, tasks) {
             let result = if other_runs { Outcome::RolledBack } else { Outcome::Failed };
+            if tasks.last_lines.is_some() {
+                row.last_lines.clone_from(&tasks.last_lines);
+            }
             return self.end(at, result, Some(reason));
         }
-        let completed = tasks.rollout == Rollout::Completed;
         let drift = row.cause == Some(Cause::Drift);
         let over = match plan.cause {
             Cause::InSync if plan.is_in_sync() => completed || (drift && !row.restarts),
@@ -245,11 +273,12 @@ impl Service {
             return self.end(at, result, None);
         }
         // The revision and its images, once they are seen.
-        let before = (row.task_definition.clone(), row.images.clone());
+        let seen = |row: &Deployment| (row.task_definition.clone(), row.images.clone(), row.digests.clone());
+        let before = seen(row);
         if same && row.restarts && plan.task_definition.is_some() && plan.task_definition == tasks.task_definition {
             row.see(tasks);
         }
-        (before != (row.task_definition.clone(), row.images.clone())).then(|| row.clone())
+        (before != seen(row)).then(|| row.clone())
     }
 }
 
@@ -266,11 +295,13 @@ impl Deployment {
         if self.task_definition.is_none() && plan.task_definition.is_some() {
             self.task_definition = plan.task_definition.clone();
         }
-        for (change, effect) in &plan.changes {
+        let moved = plan.why_anew().map(ToString::to_string);
+        let changes = plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"));
+        for text in changes.chain(moved) {
             if self.changes.len() > CHANGES_MAX {
                 return;
             }
-            let text = shortened(format!("{change}  [{effect}]"));
+            let text = shortened(text);
             if self.changes.contains(&text) {
                 continue;
             }
@@ -283,6 +314,7 @@ impl Deployment {
         if tasks.task_definition.is_some() {
             self.task_definition = tasks.task_definition.clone();
             self.images = tasks.images.clone();
+            self.digests = tasks.digests.clone();
         }
     }
 }
@@ -360,8 +392,10 @@ fn rebuilt(
             ended_at: result.and(deployment.finished_at),
             result,
             reason: deployment.reason.clone().filter(|_| !good).map(shortened),
+            last_lines: None,
             task_definition: deployment.task_definition.clone(),
             images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
+            digests: BTreeMap::new(),
             changes: Vec::new(),
             before: Vec::new(),
             steps: Vec::new(),
@@ -450,6 +484,8 @@ mod tests {
             paused: None,
             rolled_back: None,
             before: Before::default(),
+            chores: vec![],
+            act: None,
         }
     }
 
@@ -467,6 +503,7 @@ mod tests {
                 _ => Rollout::InProgress { running: 0, desired: 1, failed: 0, note: None },
             },
             events: vec![],
+            last_lines: None,
         }
     }
 
@@ -675,6 +712,7 @@ mod tests {
                 failed: failed.map(str::to_owned),
                 note: Action::new(Call::TagEcs, ResourceId::new(Kind::TaskDefinitionRevision, "web:2"), json!({})),
             }),
+            lines: failed.map(|_| LogLines { group: "g".into(), stream: "s".into(), lines: vec!["no table".into()] }),
         };
         // Whether the service is there, and runs the revision before, or is still to be made.
         for runs in [Some(tasks("1", "completed")), None] {
@@ -690,6 +728,7 @@ mod tests {
             assert_eq!((row.result, row.reason.as_deref()), (Some(Outcome::Failed), Some("circuit breaker")));
             let ran = ["migrate exited with code 0 (task 5f1c0a2b)", "migrate exited with code 1 (task 5f1c0a2b)"];
             assert_eq!(row.before, ran);
+            assert_eq!(row.last_lines.as_ref().map(|log| log.lines.as_slice()), Some(&["no table".to_owned()][..]));
             assert_eq!(apply(planned(failed(), "a", runs)), [], "it stays that");
         }
     }

@@ -4,6 +4,7 @@
 mod fold;
 
 use super::id::{Arn, Revision, ServiceId, SourceName};
+use super::log_lines::LogLines;
 use super::plan::Cause;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub use fold::History;
 pub const CHANGES_MAX: usize = 50;
 /// The most characters of one change, and of the reason.
 pub const TEXT_CHARS_MAX: usize = 400;
+/// How much of a digest tells images apart in a table.
+const DIGEST_CHARS: usize = 7;
 /// The most steps that a row keeps.
 pub const STEPS_MAX: usize = 100;
 
@@ -43,11 +46,17 @@ pub struct Deployment {
     pub result: Option<Outcome>,
     /// Why it failed, or what keeps it.
     pub reason: Option<String>,
+    /// What the last task wrote that failed, where that was read.
+    #[serde(default)]
+    pub last_lines: Option<LogLines>,
     /// The revision that the service was to run.
     pub task_definition: Option<Arn>,
     /// The images of that revision, as it names them.
     pub images: Vec<String>,
-    /// What was changed, live → desired, with the effect; secrets are masked.
+    /// The digests that ran of those images, by image, where they are known.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
+    /// What was changed, live → desired, with the effect; secrets are masked. And what had moved, where it was deployed anew.
     pub changes: Vec<String>,
     /// How the one-off tasks before its rollout ended, in order.
     #[serde(default)]
@@ -117,9 +126,16 @@ impl Deployment {
         self.result.map_or(("▶", "under way"), |result| (result.mark(), result.words()))
     }
 
-    /// What it runs, as people say it: the images without their registries, or the revision.
+    /// What it runs, as people say it: the images without their registries, each with the beginning of the digest that its
+    /// tag stood for, as `api:2.1.0@9c41aa7`; or the revision.
     pub fn runs(&self) -> String {
-        let images: Vec<&str> = self.images.iter().map(|image| image.rsplit('/').next().unwrap_or(image)).collect();
+        let image = |image: &String| {
+            let name = image.rsplit('/').next().unwrap_or(image);
+            let digest = self.digests.get(image).filter(|_| !image.contains('@'));
+            let hex = digest.and_then(|digest| digest.split_once(':')?.1.get(..DIGEST_CHARS));
+            hex.map_or_else(|| name.to_owned(), |hex| format!("{name}@{hex}"))
+        };
+        let images: Vec<String> = self.images.iter().map(image).collect();
         match (images.is_empty(), &self.task_definition) {
             (false, _) => images.join(", "),
             (true, Some(arn)) => arn.short().to_owned(),
@@ -255,8 +271,10 @@ mod tests {
             ended_at: ended.map(at),
             result,
             reason: None,
+            last_lines: None,
             task_definition: None,
             images: Vec::new(),
+            digests: BTreeMap::new(),
             changes: Vec::new(),
             before: Vec::new(),
             steps: Vec::new(),
@@ -313,6 +331,9 @@ mod tests {
         assert_eq!((rebuilt.what().as_str(), rebuilt.by()), ("-", "rebuilt"));
         let images = Deployment { images: vec!["r.io/a/b:1".into(), "c".into()], ..rebuilt.clone() };
         let revision = Deployment { task_definition: Some("arn:x/web:4".into()), ..rebuilt };
+        let digests = BTreeMap::from([("r.io/a/b:1".to_owned(), "sha256:9c41aa7fff".to_owned())]);
+        let digested = Deployment { digests, ..images.clone() };
+        assert_eq!(digested.runs(), "b:1@9c41aa7, c");
         assert_eq!((images.runs().as_str(), revision.runs().as_str()), ("b:1, c", "web:4"));
     }
 

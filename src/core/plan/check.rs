@@ -10,7 +10,8 @@ impl ServicePlan {
     /// - a step comes after every step it waits for, and after what makes the ARNs it lacks;
     /// - no step is there twice: one UpdateService a change;
     /// - a service is created or updated, not both;
-    /// - every step carries out something: there is no update without a field.
+    /// - every step carries out something: there is no update without a field;
+    /// - nothing is tidied up while anything else is to be done or held.
     pub fn check(&self) {
         let mut done = BTreeSet::new();
         let mut made = BTreeSet::new();
@@ -26,6 +27,8 @@ impl ServicePlan {
                 assert!(fields > 2, "{} changes nothing", step.id);
             }
         }
+        let busy = !self.steps.is_empty() || !self.holds.is_empty();
+        assert!(!busy || self.chores.is_empty(), "{} would be tidied up while it has something to do", self.id);
         let has = |call: Call| self.steps.iter().any(|step| step.action.call == call);
         assert!(
             !(has(Call::CreateService) && has(Call::UpdateService)),

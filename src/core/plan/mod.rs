@@ -14,12 +14,14 @@ mod planner;
 pub mod text;
 mod window;
 
+use super::act::Act;
 use super::action::{Action, Effect};
 use super::before::{self, Before};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
 use super::image::Digests;
+use super::log_lines::LogLines;
 use super::observed::{Live, ServiceFacts, Snapshot};
 use super::pause::Pause;
 use super::rollback::RolledBack;
@@ -78,6 +80,10 @@ pub struct ServicePlan {
     pub rolled_back: Option<RolledBack>,
     /// How the tasks before its rollout stand.
     pub before: Before,
+    /// What is tidied up while the service is live and nothing else is to be done: it is no difference from git.
+    pub chores: Vec<Step>,
+    /// What a person did last to the service beside git.
+    pub act: Option<Act>,
 }
 
 impl ServicePlan {
@@ -102,6 +108,11 @@ impl ServicePlan {
         Action::tag(target, live.arn.as_ref()?, &tags)
     }
 
+    /// A plan of nothing but what is tidied up.
+    pub fn tidying(&self) -> Self {
+        Self { steps: self.chores.clone(), chores: Vec::new(), ..self.clone() }
+    }
+
     /// The digest as tags hold it.
     pub fn short_digest(&self) -> String {
         short_digest(&self.digest)
@@ -116,7 +127,7 @@ impl ServicePlan {
 
     /// The strongest effect of all changes.
     pub fn effect(&self) -> Effect {
-        let anew = self.redeployed().next().map(|_| Effect::ForcedRestart);
+        let anew = self.deploys_anew().then_some(Effect::ForcedRestart);
         self.changes.iter().map(|(_, effect)| *effect).chain(anew).max().unwrap_or(Effect::NoRestart)
     }
 
@@ -128,6 +139,35 @@ impl ServicePlan {
             }
             _ => None,
         })
+    }
+
+    /// When the secret was changed, the last of several, because of which it is deployed anew.
+    pub fn rotated(&self) -> Option<Timestamp> {
+        let at = self.notes.iter().filter_map(|note| match note {
+            Note::SecretRotated { at, then: Moved::Redeployed, .. } => Some(*at),
+            _ => None,
+        });
+        at.max()
+    }
+
+    /// Whether a tag of what runs points to another image, as far as that was looked at (`images.onMoved`).
+    pub fn has_moved_image(&self) -> bool {
+        self.notes.iter().any(|note| matches!(note, Note::ImageMoved { .. }))
+    }
+
+    /// What has moved, because of which the revision that runs is deployed once more.
+    pub fn why_anew(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| {
+            matches!(
+                note,
+                Note::ImageMoved { then: Moved::Redeployed, .. } | Note::SecretRotated { then: Moved::Redeployed, .. }
+            )
+        })
+    }
+
+    /// Whether the revision that runs is deployed once more.
+    pub fn deploys_anew(&self) -> bool {
+        self.why_anew().next().is_some()
     }
 
     /// Since when it waits for an image, if it does.
@@ -464,8 +504,12 @@ pub struct Memory {
     pub awaited: Option<(String, Timestamp)>,
     /// The images that the service was last deployed anew for, because tags moved: not twice for the same.
     pub redeployed: Digests,
+    /// When the newest of those secrets was changed for which the service was last deployed anew.
+    pub rotated: Option<Timestamp>,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
+    /// The revision whose failed tasks' log was looked at, and what the last of them wrote, where that could be read.
+    pub last_lines: Option<(Arn, Option<LogLines>)>,
     /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
     pub begun: Option<String>,
 }
@@ -482,6 +526,12 @@ impl Memory {
         if !anew.is_empty() {
             self.redeployed = anew;
         }
+        self.rotated = plan.rotated().or(self.rotated);
+    }
+
+    /// What the last task of a revision wrote that failed.
+    pub fn last_lines_of(&self, revision: Option<&Arn>) -> Option<&LogLines> {
+        self.last_lines.as_ref().filter(|(ran, _)| Some(ran) == revision)?.1.as_ref()
     }
 
     /// The images that a service runs, where they were seen before.

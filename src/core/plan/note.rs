@@ -4,6 +4,7 @@ use crate::core::desired::Section;
 use crate::core::diff::Change;
 use crate::core::id::{Arn, ResourceId};
 use crate::core::image;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
 
@@ -68,6 +69,26 @@ pub enum Note {
         /// Why not.
         why: String,
     },
+    /// A secret has another value than the tasks were given.
+    SecretRotated {
+        /// As people call it.
+        secret: String,
+        /// Since when it has this value.
+        at: Timestamp,
+        /// When the tasks were deployed that run.
+        started: Timestamp,
+        /// What is done about it.
+        then: Moved,
+    },
+    /// It is not known when a secret was last changed.
+    SecretUnread {
+        /// As people call it.
+        secret: String,
+        /// Why not.
+        why: String,
+    },
+    /// It is not known when the tasks that run were deployed, so nobody can tell whether a secret has changed since.
+    StartUnknown,
     /// `images` is declared, and says nothing of what comes from this registry.
     RegistryNotAsked {
         /// Its host.
@@ -110,20 +131,20 @@ pub enum Note {
     },
 }
 
-/// What is done about a tag that points to another image.
+/// What is done about a tag that points to another image, or a secret that has changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "moved", rename_all = "camelCase")]
 pub enum Moved {
-    /// It is said (`onMoved: report`).
+    /// It is said (`report`).
     Reported,
-    /// The service is deployed anew (`onMoved: redeploy`).
+    /// The service is deployed anew (`redeploy`).
     Redeployed,
-    /// ECS could not bring up what the tag points to: it is not tried again until the tag moves.
+    /// ECS could not bring the service up with it: it is not tried again until it moves once more.
     Failed {
         /// In ECS's words.
         reason: String,
     },
-    /// It was deployed anew for this image by this process, and runs another one all the same.
+    /// This process deployed it anew for that already, and it shows no effect.
     Tried,
 }
 
@@ -157,6 +178,25 @@ impl fmt::Display for Note {
             }
             Note::ImageUnread { image, why } => write!(f, "image {image} could not be looked up: {why}"),
             Note::RunsUnknown { why } => write!(f, "images.onMoved: it is not known which image runs: {why}"),
+            Note::SecretRotated { secret, at, started, then } => {
+                let (at, started) = (at.strftime("%Y-%m-%d %H:%M:%SZ"), started.strftime("%Y-%m-%d %H:%M:%SZ"));
+                write!(f, "{secret} was changed at {at}, after the tasks were deployed ({started})")?;
+                match then {
+                    Moved::Reported => Ok(()),
+                    Moved::Redeployed => f.write_str("; they are deployed anew (rollout.onSecretRotated)"),
+                    Moved::Failed { reason } => write!(
+                        f,
+                        ": ECS could not bring it up with that ({reason}); it is not tried again until it is changed, or with driftless apply"
+                    ),
+                    Moved::Tried => f.write_str(": it was deployed anew for that already, and is left as it is"),
+                }
+            }
+            Note::SecretUnread { secret, why } => {
+                write!(f, "rollout.onSecretRotated: it is not known when {secret} was changed: {why}")
+            }
+            Note::StartUnknown => {
+                f.write_str("rollout.onSecretRotated: ECS does not say when the tasks that run were deployed")
+            }
             Note::RegistryNotAsked { registry } => {
                 write!(f, "images: the registry {registry} is not asked, only Amazon ECR is")
             }

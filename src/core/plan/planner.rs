@@ -1,6 +1,7 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
+use crate::core::act::Act;
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::before::Before;
 use crate::core::desired::{Declared, Section, Workload};
@@ -158,6 +159,8 @@ impl<'p> Planner<'p> {
             paused: None,
             rolled_back: None,
             before: Before::default(),
+            chores: Vec::new(),
+            act: None,
         };
         Self {
             inputs,
@@ -330,6 +333,13 @@ impl<'p> Planner<'p> {
             let after = self.after(&step.action);
             self.plan.steps.push(Step { after, ..step });
         }
+    }
+
+    /// Adds what is tidied up when nothing else is to be done.
+    pub fn chore(&mut self, action: Action, against: Option<Against>) {
+        let id = StepId::new(format!("{}/{} {}", self.declared.name, action.call.operation(), action.target));
+        let after = self.plan.chores.last().map(|step| step.id.clone()).into_iter().collect();
+        self.plan.chores.push(Step { id, action, effect: Effect::NoRestart, after, against });
     }
 
     /// Adds a step that makes a thing: later steps may name it before it has an ARN.
@@ -520,7 +530,7 @@ impl<'p> Planner<'p> {
         BTreeMap::from([(ENVIRONMENT_TAG.to_owned(), environment.as_str().to_owned())])
     }
 
-    /// The tags that everything beside the ECS service gets which is made here. By them it is known as ours, and as whose.
+    /// The tags that everything gets which is made here for one service, but for the ECS service itself. By them it is known as ours, and as whose.
     pub fn owner_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.made_tags();
         tags.insert(SERVICE_TAG.to_owned(), owner(&self.declared.name).to_owned());
@@ -595,6 +605,7 @@ impl<'p> Planner<'p> {
         self.plan.cause = self.cause();
         let live = self.inputs.snapshot.live(&self.service_resource());
         self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
+        self.plan.act = live.and_then(|live| Act::of(&live.tags));
         let held = policy_holds(&self.plan, self.declared, self.inputs.policy, &self.memory, self.inputs.now);
         // That a window is closed says more than that drift was corrected moments ago, and less than all else.
         match (self.window(), held) {
@@ -628,8 +639,8 @@ impl<'p> Planner<'p> {
             () if nothing && self.blind => Cause::Unknown,
             () if nothing && !self.plan.holds.is_empty() => Cause::Blocked,
             () if nothing => Cause::InSync,
-            // Somebody pushed an image: nobody changed AWS's settings behind git's back.
-            () if self.plan.changes.is_empty() && self.plan.redeployed().next().is_some() => Cause::Deploy,
+            // Somebody pushed an image, or changed a secret: nobody changed AWS's settings behind git's back.
+            () if self.plan.changes.is_empty() && self.plan.deploys_anew() => Cause::Deploy,
             () if self.applied_already() && !self.under_way => Cause::Drift,
             () => Cause::Deploy,
         }

@@ -142,6 +142,9 @@ impl ServicePlan {
             (Cause::Deploy, _) if self.changes.is_empty() && self.redeployed().next().is_some() => {
                 writeln!(out, "  because an image was pushed under a tag that runs")?;
             }
+            (Cause::Deploy, _) if self.changes.is_empty() && self.rotated().is_some() => {
+                writeln!(out, "  because a secret was changed after the tasks were deployed")?;
+            }
             (Cause::Deploy | Cause::Create, Some(commit)) => {
                 writeln!(out, "  because of commit {}, {}", commit.revision.short(), self.file)?;
             }
@@ -159,6 +162,9 @@ impl ServicePlan {
         }
         for step in &self.steps {
             writeln!(out, "  step: {}", step.action)?;
+        }
+        for step in &self.chores {
+            writeln!(out, "  tidied up by the daemon: {}", step.action)?;
         }
         for hold in &self.holds {
             writeln!(out, "  on hold: {hold}")?;
@@ -195,6 +201,8 @@ impl ServicePlan {
             paused,
             rolled_back,
             before: _,
+            chores,
+            act: _,
         } = self;
         json!({
             "cluster": id.cluster,
@@ -216,6 +224,7 @@ impl ServicePlan {
             "unchanged": same,
             "paused": paused,
             "rolledBack": rolled_back,
+            "tidying": chores,
         })
     }
 }

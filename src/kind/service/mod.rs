@@ -6,7 +6,7 @@ use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_nam
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 
 use super::settle::laid_over;
-use super::{image, replace, shift};
+use super::{image, replace, secret, shift};
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Section, Workload};
 use crate::core::diff::{Change, Differences, Managed, diff};
@@ -154,8 +154,7 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
         Output::Made(_) => true,
     };
     let Some(failed) = failed_before(planner, facts, &output, moves) else { return };
-    // A new revision resolves the tags anew by itself.
-    let Some(anew) = (if moves { Some(false) } else { image::moved(planner, facts) }) else { return };
+    let Some(anew) = moved_under_it(planner, facts, moves) else { return };
     let update = Update { changed: &changed, moves, anew };
     if held(planner, facts, update, failed) {
         return;
@@ -173,6 +172,18 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
     }
 }
 
+/// Whether the same revision is deployed anew, because something that it names has moved. `None`: not read yet.
+fn moved_under_it(planner: &mut Planner<'_>, facts: &ServiceFacts, moves: bool) -> Option<bool> {
+    // A new revision resolves the tags anew by itself, and its tasks are given what is there when they start.
+    if moves {
+        return Some(false);
+    }
+    // Both, so that what they lack is read together.
+    let (image, secret) = (image::moved(planner, facts), secret::rotated(planner, facts));
+    let (image, secret) = (image?, secret?);
+    Some(image || secret)
+}
+
 /// What one UpdateService is for.
 #[derive(Clone, Copy)]
 struct Update<'u> {
@@ -180,7 +191,7 @@ struct Update<'u> {
     changed: &'u [(Change, Effect)],
     /// Whether the service goes over to another revision.
     moves: bool,
-    /// Whether the same revision is deployed anew, because a tag points to another image.
+    /// Whether the same revision is deployed anew, because a tag points to another image, or a secret has changed.
     anew: bool,
 }
 

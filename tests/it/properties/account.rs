@@ -410,6 +410,10 @@ impl Account {
             Kind::ServiceDeployments | Kind::StoppedTasks | Kind::Targets => Observed::Absent,
             // All images are pushed.
             Kind::Image => present(Live { facts: Facts::Image(Pushed::default()), ..Live::default() }),
+            // Nothing that is generated asks when a secret was changed.
+            Kind::SecretVersions | Kind::ParameterVersion => Observed::Absent,
+            // No task runs beside the services.
+            Kind::FamilyTasks => Observed::Absent,
             Kind::Listener => shown(thing, of_type::<elbv2::types::Listener>),
             Kind::TargetGroup => {
                 let balancers = if used { json!(["arn:of:a:balancer"]) } else { json!([]) };

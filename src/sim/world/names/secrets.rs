@@ -2,10 +2,11 @@
 //! here needs one.
 
 use crate::sim::wire::time;
-use crate::sim::world::input::{flag, list, number, required, set_tags, text};
+use crate::sim::world::input::{Pages, flag, list, number, required, set_tags, text};
 use crate::sim::world::{Answer, Refusal, World};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Secrets Manager adds these to a secret's name in its ARN (CreateSecret, Name).
 const SUFFIX: usize = 6;
@@ -19,6 +20,8 @@ pub struct Secret {
     document: Value,
     /// Its versions with their stages.
     versions: Map<String, Value>,
+    /// When they were made.
+    made: BTreeMap<String, Timestamp>,
 }
 
 impl Secret {
@@ -26,7 +29,8 @@ impl Secret {
         text(&self.document, "ARN").unwrap_or_default()
     }
 
-    /// AWSCURRENT moves to the new version, AWSPREVIOUS to the one that had it.
+    /// AWSCURRENT moves to the new version, AWSPREVIOUS to the one that had it. (The one that had AWSPREVIOUS is then
+    /// deprecated: it is listed only when that is asked for.)
     fn version(&mut self, id: &str, now: Timestamp) {
         let current = json!(["AWSCURRENT"]);
         self.versions.retain(|_, stages| *stages == current);
@@ -34,6 +38,7 @@ impl Secret {
             *stages = json!(["AWSPREVIOUS"]);
         }
         self.versions.insert(id.to_owned(), current);
+        self.made.insert(id.to_owned(), now);
         self.document["LastChangedDate"] = time(now);
     }
 }
@@ -46,6 +51,7 @@ pub fn answer(world: &mut World, operation: &str, input: &Value) -> Option<Answe
         "UpdateSecret" => update(world, input),
         "PutSecretValue" => put(world, input),
         "DeleteSecret" => delete(world, input),
+        "ListSecretVersionIds" => list_versions(world, input),
         _ => return None,
     })
 }
@@ -93,7 +99,7 @@ fn create(world: &mut World, input: &Value) -> Answer {
     if !tags.is_empty() {
         document["Tags"] = json!(tags);
     }
-    let mut secret = Secret { document, versions: Map::new() };
+    let mut secret = Secret { document, versions: Map::new(), made: BTreeMap::new() };
     let mut answer = json!({ "ARN": arn, "Name": name });
     if has_value(input) {
         let id = version_id(world, input);
@@ -136,6 +142,30 @@ fn describe(world: &mut World, input: &Value) -> Answer {
         shown["VersionIdsToStages"] = json!(secret.versions);
     }
     Ok(shown)
+}
+
+/// ListSecretVersionIds: those with stages, also of a secret that is scheduled for deletion; the deprecated ones too when
+/// they are asked for.
+fn list_versions(world: &mut World, input: &Value) -> Answer {
+    let deprecated = flag(input, "IncludeDeprecated") == Some(true);
+    let secret = find(world, input)?;
+    let version = |(id, at): (&String, &Timestamp)| {
+        let mut version = json!({ "VersionId": id, "CreatedDate": time(*at) });
+        match secret.versions.get(id) {
+            Some(stages) => version["VersionStages"] = stages.clone(),
+            None if deprecated => {}
+            None => return None,
+        }
+        Some(version)
+    };
+    let (arn, name) = (secret.document["ARN"].clone(), secret.document["Name"].clone());
+    let versions = secret.made.iter().filter_map(version).collect();
+    let (token, size, code) = ("NextToken", "MaxResults", "InvalidNextTokenException");
+    let mut answer =
+        Pages { into: "Versions", token, next: token, size, usual: 100, most: 100, code }.page(versions, input)?;
+    answer["ARN"] = arn;
+    answer["Name"] = name;
+    Ok(answer)
 }
 
 /// UpdateSecret: description and key, and a new version when there is a value.
