@@ -150,6 +150,7 @@ fn main() {
         policy: Policy::default(),
         memory: &memory,
         kinds: KINDS,
+        rolled_back: &BTreeMap::new(),
         now: Timestamp::UNIX_EPOCH,
     };
     let Planned::Plan(first) = plan(&inputs, None) else { panic!("the plan lacks something") };

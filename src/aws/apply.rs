@@ -7,12 +7,11 @@ use super::wire::{Wire, decode};
 use crate::core::action::{Action, Call};
 use crate::core::id::Arn;
 use crate::core::retry::Class;
-use crate::core::rollout::Pause;
 use aws_sdk_applicationautoscaling::operation as autoscaling;
 use aws_sdk_cloudwatch::operation as cloudwatch;
 use aws_sdk_cloudwatchlogs::operation as logs;
 use aws_sdk_ecs::operation as ecs;
-use aws_sdk_ecs::types::{DeploymentLifecycleHookAction, Failure};
+use aws_sdk_ecs::types::Failure;
 use aws_sdk_elasticloadbalancingv2::operation as elbv2;
 use aws_sdk_servicediscovery::operation as discovery;
 use serde_json::Value;
@@ -61,6 +60,12 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
             Some(Arn::from(task.ok_or_else(|| not_placed(operation, answer.failures()))?))
         }
         Call::StopTask => send!(ecs.stop_task, ecs::stop_task::StopTaskInput),
+        Call::StopServiceDeployment => {
+            send!(ecs.stop_service_deployment, ecs::stop_service_deployment::StopServiceDeploymentInput)
+        }
+        Call::ContinueServiceDeployment => {
+            send!(ecs.continue_service_deployment, ecs::continue_service_deployment::ContinueServiceDeploymentInput)
+        }
         Call::TagEcs => send!(ecs.tag_resource, ecs::tag_resource::TagResourceInput),
         Call::DeleteService => send!(ecs.delete_service, ecs::delete_service::DeleteServiceInput),
         Call::CreateTargetGroup => {
@@ -144,19 +149,6 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
         Call::AssociateKmsKey => send!(logs.associate_kms_key, logs::associate_kms_key::AssociateKmsKeyInput),
         Call::TagLogs => send!(logs.tag_resource, logs::tag_resource::TagResourceInput),
     })
-}
-
-/// Answers a PAUSE hook of the very deployment that was looked at: it goes on, or is rolled back.
-///
-/// # Errors
-/// Also when somebody else answered it meanwhile.
-pub async fn answer_pause(clients: &Clients, pause: &Pause, goes_on: bool) -> Result<(), Error> {
-    const OPERATION: Operation = Operation::write("ecs", "ContinueServiceDeployment");
-    let action =
-        if goes_on { DeploymentLifecycleHookAction::Continue } else { DeploymentLifecycleHookAction::Rollback };
-    let request = clients.ecs.continue_service_deployment();
-    let request = request.service_deployment_arn(pause.deployment.as_str()).hook_id(&pause.hook).action(action);
-    clients.calls.call(OPERATION, Priority::Commit, request.send()).await.map(|_| ())
 }
 
 /// An answer without a task: ECS found no place for it (API reference, "API failure reasons"), and started nothing. As soon as

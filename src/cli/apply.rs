@@ -169,7 +169,7 @@ impl Apply {
         let name = plan.id.service.clone();
         let memory = self.memory.entry(name.clone()).or_default();
         memory.await_images(plan);
-        if let (Some(_), Some(Rollout::Failed { reason })) = (&memory.rolling, &state) {
+        if let (Some(_), Some(Rollout::Failed { reason, .. })) = (&memory.rolling, &state) {
             return Progress::RolloutFailed(reason.clone());
         }
         match plan.holds.iter().find(|hold| !hold.passes()) {
@@ -209,7 +209,7 @@ impl Apply {
                 self.say(&name, &format!("not healthy: {reason}"));
                 Progress::Open
             }
-            Some(Rollout::Failed { reason }) => Progress::RolloutFailed(reason),
+            Some(Rollout::Failed { reason, .. }) => Progress::RolloutFailed(reason),
             None => Progress::Open,
         }
     }
@@ -237,6 +237,8 @@ impl Apply {
             eprintln!("{} {name} {line}", stamp());
         }
         match done {
+            // What is gone back to is applied when ECS has done its part.
+            Ok(()) if plan.is_answer() => Progress::Open,
             Ok(()) => {
                 memory.applied = Some(plan.digest.clone());
                 memory.deployed_anew(plan);

@@ -1,17 +1,12 @@
 //! `driftless approve` and `driftless reject`: the answer to a rollout that waits at a PAUSE hook.
 
-use super::load::load;
-use super::plan::connect;
-use super::{Exit, Where, ended};
-use crate::aws::apply::answer_pause;
-use crate::aws::pace::Priority;
-use crate::core::id::{Kind, ResourceId, ServiceName};
-use crate::core::observed::{Observed, Snapshot};
+use super::service::OneService;
+use super::{Exit, Where};
+use crate::core::act::Deed;
+use crate::core::action::Action;
 use crate::core::rollout::Rollout;
-use crate::daemon::engine::rollout_of;
 use anyhow::{bail, ensure};
 use clap::Args;
-use jiff::Timestamp;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -27,19 +22,8 @@ pub struct Options {
 
 pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
     let Options { name, deployment, place } = options;
-    let loaded = load(&place).await?;
-    loaded.services(std::slice::from_ref(&name))?;
-    let observer = connect(&loaded.desired()?.environment.scope).await?;
-    let service = ServiceName::from(name.as_str());
-    let ids = [Kind::Service, Kind::ServiceDeployments].map(|kind| ResourceId::new(kind, name.as_str()));
-    let mut snapshot = Snapshot::new(Timestamp::now());
-    observer.observe(&ids.into(), Priority::Commit, &mut snapshot).await;
-    for (_, observed) in snapshot.iter() {
-        if let Observed::Unknown { why } = observed {
-            bail!("{name}: {why}");
-        }
-    }
-    let Some(Rollout::Waiting { pause }) = rollout_of(&snapshot, &service, None) else {
+    let service = OneService::look_at_rollout(&name, &place).await?;
+    let Some(Rollout::Waiting { pause }) = service.rollout() else {
         bail!("no rollout of {name} waits for approval");
     };
     let id = pause.deployment.short();
@@ -47,7 +31,13 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
         ensure!(pause.deployment.as_str().ends_with(asked), "deployment {asked} does not wait; {id} does");
     }
     eprintln!("{name}: deployment {id} {pause}");
-    answer_pause(&observer.clients, &pause, approves).await.map_err(ended)?;
+    // The very deployment that was looked at: ECS refuses what somebody else answered meanwhile.
+    service.act(&Action::answer(service.id.clone(), &pause, approves)).await?;
     println!("{}: {name}, deployment {id}", if approves { "Approved" } else { "Rejected" });
+    let deed = if approves { Deed::Approved } else { Deed::Rejected };
+    let by = service.who().await?;
+    if let Err(error) = service.note(deed, (&by, &format!("deployment {id}")), &[]).await {
+        eprintln!("warning: that {by} did it could not be written to the service's tags: {error:#}");
+    }
     Ok(Exit::Ok)
 }

@@ -1,19 +1,17 @@
-//! `driftless history`: what was done to a service, asked of a running daemon.
+//! `driftless history`: what was done to a service, asked of a running daemon, or read from AWS as far as ECS knows it.
 
-use super::{Exit, Output, ask};
-use crate::core::history::{Listed, when};
-use anyhow::Context;
+use super::service::OneService;
+use super::{Exit, Output, Where, ask};
+use crate::core::event::Event;
+use crate::core::history::{Deployment, History, Listed, listed, when};
+use crate::core::id::{ServiceName, SourceName};
+use crate::daemon::engine::rebuilt;
+use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write;
-use std::time::Duration;
 
-/// How long the daemon may take; it gives up on its disk after 2 s.
-const LIMIT: Duration = Duration::from_secs(10);
-/// 200 rows, each with up to 50 changes of 400 characters, and room to spare.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most characters of a commit's line in the table.
 const WHAT_CHARS_MAX: usize = 48;
 /// The most characters of what runs.
@@ -25,7 +23,7 @@ pub struct Options {
     #[arg(value_name = "SERVICE")]
     service: String,
     /// How many rows, the newest first; at most 200
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(ask::ROWS_MAX)))]
     limit: u16,
     /// The form of the output
     #[arg(long, value_enum, default_value_t = Output::Human)]
@@ -33,41 +31,74 @@ pub struct Options {
     /// Where the daemon listens
     #[arg(long, env = "DRIFTLESS_HTTP__LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     address: String,
+    #[command(flatten, next_help_heading = "Without a daemon, from what ECS still knows")]
+    place: Option<Where>,
 }
 
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
-    let (cluster, service) = match options.service.split_once('/') {
-        Some((cluster, service)) => (cluster.to_owned(), service.to_owned()),
-        None => (cluster_of(&options).await?, options.service.clone()),
+    let Options { service, limit, output, address, place } = options;
+    let (cluster, name) = match service.split_once('/') {
+        Some((cluster, name)) => (Some(cluster.to_owned()), name.to_owned()),
+        None => (None, service),
     };
-    let path =
-        format!("/api/v1/services/{}/{}/deployments?limit={}", segment(&cluster), segment(&service), options.limit);
-    let body = get(&options.address, &path).await?;
-    match options.output {
-        Output::Json => {
-            let answer: Value =
-                serde_json::from_str(&body).with_context(|| format!("{}: not a driftless", options.address))?;
-            println!("{answer:#}");
-        }
-        Output::Human => {
-            #[derive(Deserialize)]
-            struct Answer {
-                deployments: Vec<Listed>,
+    let rows = match place {
+        Some(place) => {
+            let rows = from_aws(cluster.as_deref(), &name, &place).await?;
+            let rows: Vec<Listed> = rows.into_iter().take(limit.into()).collect();
+            if output == Output::Json {
+                println!("{:#}", json!({ "deployments": rows }));
+                return Ok(Exit::Ok);
             }
-            let Answer { deployments } = serde_json::from_str(&body).with_context(|| {
-                format!("{}: what it answers is not the history of a driftless of this version", options.address)
-            })?;
-            print!("{}", table(&deployments, Timestamp::now()));
+            rows
         }
-    }
+        None => {
+            let cluster = match cluster {
+                Some(cluster) => cluster,
+                None => cluster_of(&address, &name).await?,
+            };
+            let body = ask::history(&address, &cluster, &name, limit).await?;
+            if output == Output::Json {
+                let answer: Value =
+                    serde_json::from_str(&body).with_context(|| format!("{address}: not a driftless"))?;
+                println!("{answer:#}");
+                return Ok(Exit::Ok);
+            }
+            ask::rows(&address, &body)?
+        }
+    };
+    print!("{}", table(&rows, Timestamp::now()));
     Ok(Exit::Ok)
 }
 
+/// The rows that a daemon without a history would begin with, newest first.
+async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::Result<Vec<Listed>> {
+    let one = OneService::look(name, place).await?;
+    let scope = &one.loaded.desired()?.environment.scope;
+    let asked = cluster.unwrap_or(scope.cluster.as_str());
+    ensure!(
+        asked == scope.cluster.as_str(),
+        "{} is the environment of cluster {}",
+        place.path.display(),
+        scope.cluster
+    );
+    eprintln!(
+        "No daemon was asked: these are the service deployments that ECS keeps for 90 days, the newest {} at most; drift, \
+         earlier commits and what was changed are not known",
+        crate::aws::observe::PAST
+    );
+    let service = one.loaded.desired()?.service_id(&ServiceName::from(name));
+    let what = rebuilt(&one.observer, &one.snapshot, service, None).await.map_err(super::ended)?;
+    let (at, source) = (Timestamp::now(), SourceName::from("here"));
+    let mut rows: Vec<Deployment> =
+        what.map(|what| History::default().apply(&Event { at, source, what })).unwrap_or_default();
+    rows.reverse();
+    Ok(listed(rows, at))
+}
+
 /// The cluster of the one service of this name.
-async fn cluster_of(options: &Options) -> anyhow::Result<String> {
-    let name = options.service.as_str();
-    let body = get(&options.address, "/api/v1/services").await?;
-    let all: Value = serde_json::from_str(&body).with_context(|| format!("{}: not a driftless", options.address))?;
+async fn cluster_of(address: &str, name: &str) -> anyhow::Result<String> {
+    let body = ask::api(address, "/api/v1/services").await?;
+    let all: Value = serde_json::from_str(&body).with_context(|| format!("{address}: not a driftless"))?;
     let services = all["services"].as_array().into_iter().flatten();
     let clusters: Vec<&str> = services
         .filter(|service| service["service"] == name)
@@ -76,38 +107,13 @@ async fn cluster_of(options: &Options) -> anyhow::Result<String> {
     match clusters[..] {
         [cluster] => Ok(cluster.to_owned()),
         [] => anyhow::bail!(
-            "the daemon at {} follows no service {name}; of one that left git its history is shown as CLUSTER/{name}",
-            options.address
+            "the daemon at {address} follows no service {name}; of one that left git its history is shown as CLUSTER/{name}"
         ),
         _ => {
             let names: Vec<String> = clusters.iter().map(|cluster| format!("{cluster}/{name}")).collect();
             anyhow::bail!("there are several services {name}: say {}", names.join(" or "))
         }
     }
-}
-
-async fn get(address: &str, path: &str) -> anyhow::Result<String> {
-    let answer = tokio::time::timeout(LIMIT, ask::get(address, path, ANSWER_BYTES_MAX)).await;
-    let answer = answer.with_context(|| format!("{address} gives no answer in time"))??;
-    if answer.code == 200 {
-        return Ok(answer.body);
-    }
-    let detail = serde_json::from_str::<Value>(&answer.body).ok();
-    let detail = detail.as_ref().and_then(|problem| problem["detail"].as_str()).unwrap_or(&answer.status);
-    anyhow::bail!("{address}: {detail}")
-}
-
-/// A part of a path: nothing of it may end the part.
-fn segment(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    name.bytes().fold(String::new(), |mut text, byte| {
-        if plain(byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
 }
 
 /// One line a row; below it what ran before it, and why it did not come up.
@@ -207,10 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_one_part_of_the_path() {
-        assert_eq!(segment("prod-api_1"), "prod-api_1");
-        assert_eq!(segment("(shared)"), "%28shared%29");
-        assert_eq!(segment("a/../b c?"), "a%2F..%2Fb%20c%3F");
+    fn what_is_long_is_cut() {
         assert_eq!(short("abcdef", 4), "abc…");
     }
 }

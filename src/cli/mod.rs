@@ -5,6 +5,7 @@ mod approve;
 mod ask;
 mod demo;
 mod healthcheck;
+mod healthy;
 mod history;
 mod load;
 mod pause;
@@ -78,8 +79,10 @@ enum Command {
     /// Makes AWS agree with git once, and follows the rollouts to their end
     #[command(after_help = "Example: driftless apply --path environments/prod --service prod-api")]
     Apply(apply::Options),
-    /// Shows what runs, and whether it is what git says; reads AWS itself, and needs no daemon
-    #[command(after_help = "Example: driftless status --path environments/prod")]
+    /// Shows what runs, and whether it is what git says; reads AWS itself, or asks a running daemon
+    #[command(
+        after_help = "Examples:\n  driftless status --path environments/prod         # reads AWS now, and needs no daemon\n  driftless status --address 127.0.0.1:8080         # what a running daemon says"
+    )]
     Status(status::Options),
     /// Follows git and keeps AWS in agreement with it until it is stopped
     #[command(after_help = "Example: driftless run --config config/driftless.yaml")]
@@ -91,7 +94,7 @@ enum Command {
     Pause(pause::PauseOptions),
     /// Takes a service back to an earlier commit, and holds what git says until it says something new
     #[command(
-        after_help = "Example: driftless rollback --repo git@github.com:acme/deploy.git --path environments/prod prod-api --reason \"500s since 14:02\""
+        after_help = "Examples:\n  driftless rollback --repo git@github.com:acme/deploy.git --path environments/prod prod-api --reason \"500s since 14:02\"\n  the same with --to 117      # the commit of row 117 of driftless history, asked of the daemon at --address\n  the same with --to 71bd0e9  # that commit"
     )]
     Rollback(rollback::RollbackOptions),
     /// Ends a rollback, or tries a rollout that failed once more
@@ -114,8 +117,10 @@ enum Command {
     /// Prints what a service's files say after extends, defaults and variables
     #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
     Render(render::Options),
-    /// Shows what was done to a service: which commit, what came of it, how long it took; asks a running daemon
-    #[command(after_help = "Example: driftless history --limit 5 prod-api")]
+    /// Shows what was done to a service: which commit, what came of it, how long it took
+    #[command(
+        after_help = "Examples:\n  driftless history --limit 5 prod-api                   # asks the daemon at --address\n  driftless history --path environments/prod prod-api    # without a daemon, what ECS still knows"
+    )]
     History(history::Options),
     /// Asks a running daemon whether it is alive, for container health checks
     #[command(after_help = "Example: driftless healthcheck --address 127.0.0.1:8080")]

@@ -2,6 +2,7 @@
 
 use super::service::OneService;
 use super::{Exit, Where};
+use crate::core::act::Deed;
 use crate::core::document::check::duration;
 use crate::core::pause::{PAUSED_TAG, Pause};
 use anyhow::{Context, ensure};
@@ -44,7 +45,7 @@ pub async fn pause(options: PauseOptions) -> anyhow::Result<Exit> {
     let service = OneService::look(&name, &place).await?;
     let until = Timestamp::now().checked_add(SignedDuration::try_from(time)?).context("--for is too long")?;
     let pause = Pause { until, by: service.who().await?, why: reason };
-    service.tag(&[(PAUSED_TAG, pause.tag_value())]).await?;
+    service.note(Deed::Paused, (&pause.by, &pause.why), &[(PAUSED_TAG, pause.tag_value())]).await?;
     println!("Paused: {name} {pause}");
     println!("Next: driftless resume {name} --path {}", place.path.display());
     Ok(Exit::Ok)
@@ -59,7 +60,8 @@ pub async fn resume(options: ResumeOptions) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     };
     // A pause that is over, rather than no tag: who paused it stays known, and no permission to take tags away is needed.
-    service.tag(&[(PAUSED_TAG, Pause { until: now, ..pause }.tag_value())]).await?;
+    let tag = (PAUSED_TAG, Pause { until: now, ..pause }.tag_value());
+    service.note(Deed::Resumed, (&service.who().await?, ""), &[tag]).await?;
     println!("Resumed: {name}");
     Ok(Exit::Ok)
 }

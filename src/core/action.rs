@@ -1,6 +1,7 @@
 //! The closed set of what driftless does to AWS. An action is data: it says everything, it decides nothing.
 
 use super::id::{Arn, Kind, ResourceId};
+use super::rollout::Pause;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,6 +43,10 @@ calls! {
     CreateService = "ecs" "CreateService", "create";
     /// Only what changes.
     UpdateService = "ecs" "UpdateService", "update";
+    /// The service deployment that is under way goes back to the revision before.
+    StopServiceDeployment = "ecs" "StopServiceDeployment", "stop the deployment of";
+    /// A service deployment that waits at a PAUSE hook goes on, or back to the revision before.
+    ContinueServiceDeployment = "ecs" "ContinueServiceDeployment", "answer the paused deployment of";
     /// These tags are set, others stay.
     TagEcs = "ecs" "TagResource", "tag";
     /// With a client token. What is behind it waits for the task's end.
@@ -184,6 +189,26 @@ impl Action {
         Some(Self::new(call, target, document))
     }
 
+    /// Answers the PAUSE hook at which the deployment of a service waits: it goes on, or is rolled back.
+    pub fn answer(target: ResourceId, pause: &Pause, goes_on: bool) -> Self {
+        let document = json!({
+            "serviceDeploymentArn": pause.deployment.as_str(), "hookId": pause.hook,
+            "action": if goes_on { "CONTINUE" } else { "ROLLBACK" },
+        });
+        Self::new(Call::ContinueServiceDeployment, target, document)
+    }
+
+    /// Has ECS take a service deployment that is under way back to the revision before.
+    pub fn stop(target: ResourceId, deployment: &Arn) -> Self {
+        let document = json!({ "serviceDeploymentArn": deployment.as_str(), "stopType": "ROLLBACK" });
+        Self::new(Call::StopServiceDeployment, target, document)
+    }
+
+    /// Whether it decides about a deployment that is under way, rather than writing settings.
+    pub fn is_answer(&self) -> bool {
+        matches!(self.call, Call::StopServiceDeployment | Call::ContinueServiceDeployment)
+    }
+
     /// Whether it only sets tags.
     pub fn is_tag(&self) -> bool {
         self.call.words() == "tag"
@@ -311,6 +336,8 @@ impl Action {
                 container.map(|name| format!("container {name}")).into_iter().collect()
             }
             Call::StopTask => all(&["reason"]),
+            Call::StopServiceDeployment => all(&["stopType"]),
+            Call::ContinueServiceDeployment => all(&["action"]),
             Call::RegisterTaskDefinition
             | Call::DeregisterTaskDefinition
             | Call::CreateService

@@ -135,6 +135,7 @@ mod tests {
             status: status.into(),
             reason: None,
             task_definition: Some(Arn::new(format!("f:{revision}"))),
+            sources: Vec::new(),
             images: Digests::from([("web".into(), digest.into())]),
             stage: None,
             production_percent: None,

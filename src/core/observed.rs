@@ -112,6 +112,8 @@ pub struct ServiceDeployment {
     pub reason: Option<String>,
     /// The revision that it was to bring up.
     pub task_definition: Option<Arn>,
+    /// The revisions that ran when it began; it is rolled back to the one that was completed.
+    pub sources: Vec<Arn>,
     /// The digests of that revision's images, as far as ECS has found them (ServiceRevision, containerImages).
     pub images: Digests,
     /// As `POST_TEST_TRAFFIC_SHIFT`, where the strategy has stages.
@@ -130,6 +132,26 @@ impl ServiceDeployment {
     /// Whether it did not bring up what it was to, and will not.
     pub fn has_failed(&self) -> bool {
         self.status == "STOPPED" || self.status.starts_with("ROLLBACK")
+    }
+
+    /// Whether it can still be stopped, or answered (StopServiceDeployment).
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
+    }
+
+    /// Whether ECS is taking it back (Developer Guide, "service deployments": states of an ongoing one).
+    pub fn goes_back(&self) -> bool {
+        matches!(self.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS")
+    }
+
+    /// Whether this revision, and no other, ran when it began: there a rollback ends.
+    pub fn began_from(&self, revision: &Arn) -> bool {
+        !self.sources.is_empty() && self.sources.iter().all(|source| source == revision)
+    }
+
+    /// Whether ECS goes back, or went back, to what ran before.
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self.status.as_str(), "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL")
     }
 }
 

@@ -1,7 +1,9 @@
 //! A rollback of one service: it follows an earlier commit until git says something new of it. It stands as a tag on the ECS
 //! service, so that it survives the loss of this process and of its disk, and no loop undoes it.
 
-use super::id::Revision;
+use super::history::{Deployment, Outcome};
+use super::id::{Arn, Revision};
+use super::observed::ServiceDeployment;
 use super::tag;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,16 +28,26 @@ pub struct RolledBack {
 impl RolledBack {
     /// The rollback that a service's tags hold against this declaration; `digest` is its whole digest.
     pub fn of(tags: &BTreeMap<String, String>, digest: &str) -> Option<Self> {
+        Self::last(tags).filter(|rolled| rolled.holds(digest))
+    }
+
+    /// The last rollback of a service, in force or not.
+    pub fn last(tags: &BTreeMap<String, String>) -> Option<Self> {
         let mut words = tags.get(ROLLED_BACK_TAG)?.splitn(4, ' ');
         let (to, held, by) = (words.next()?, words.next()?, words.next()?);
         let is_commit = to.len() == 40 && to.bytes().all(|byte| byte.is_ascii_hexdigit());
         let why = words.next().unwrap_or_default().to_owned();
-        (is_commit && !held.is_empty() && digest.starts_with(held)).then(|| Self {
+        (is_commit && !held.is_empty()).then(|| Self {
             to: Revision::from(to),
             held: held.to_owned(),
             by: by.to_owned(),
             why,
         })
+    }
+
+    /// Whether it holds the declaration with this whole digest.
+    pub fn holds(&self, digest: &str) -> bool {
+        digest.starts_with(&self.held)
     }
 
     /// Whether the tag names this commit: it is followed for the service.
@@ -64,6 +76,69 @@ impl fmt::Display for RolledBack {
     }
 }
 
+/// What is known of a declaration that might be gone back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It was live.
+    Healthy {
+        /// How that is known.
+        by: String,
+    },
+    /// It did not come up, or somebody left it.
+    Failed {
+        /// Why, for people.
+        why: String,
+    },
+    /// Nobody knows.
+    Nothing,
+}
+
+impl Known {
+    /// What the rows of a daemon's history say of the declaration with this digest, newest first.
+    pub fn to_history(rows: &[Deployment], digest: &str) -> Self {
+        let of_it = rows.iter().filter(|row| !row.declaration.is_empty() && digest.starts_with(&row.declaration));
+        of_it.map(Self::to_row).find(|known| *known != Known::Nothing).unwrap_or(Known::Nothing)
+    }
+
+    /// What one row says.
+    pub fn to_row(row: &Deployment) -> Self {
+        let number = row.number;
+        match row.result {
+            Some(Outcome::Live | Outcome::Corrected) => Known::Healthy { by: format!("#{number} was live") },
+            Some(result @ (Outcome::Failed | Outcome::RolledBack)) => {
+                let why = row.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                let what = if result == Outcome::Failed { "failed" } else { "failed, and was rolled back by ECS" };
+                Known::Failed { why: format!("#{number} {what}{why}") }
+            }
+            Some(Outcome::Superseded) | None => Known::Nothing,
+        }
+    }
+
+    /// What ECS's service deployments say of a task definition, newest first; `shared` where what is left runs it as well:
+    /// then a failure may be that of other settings.
+    pub fn to_ecs(deployments: &[ServiceDeployment], task_definition: &Arn, shared: bool) -> Self {
+        let of_it =
+            deployments.iter().filter(|deployment| deployment.task_definition.as_ref() == Some(task_definition));
+        for deployment in of_it {
+            match deployment.status.as_str() {
+                "SUCCESSFUL" => {
+                    let at = deployment.finished_at.map(|at| format!(" {at:.0}")).unwrap_or_default();
+                    return Known::Healthy {
+                        by: format!("ECS completed a rollout of {}{at}", task_definition.short()),
+                    };
+                }
+                status if status.starts_with("ROLLBACK") && !shared => {
+                    let why = deployment.reason.as_deref().unwrap_or("ECS rolled it back");
+                    return Known::Failed { why: why.trim_end_matches('.').to_owned() };
+                }
+                // One that was stopped, or goes on, says nothing.
+                _ => {}
+            }
+        }
+        Known::Nothing
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +160,36 @@ mod tests {
             let tags = BTreeMap::from([(ROLLED_BACK_TAG.to_owned(), other.to_owned())]);
             assert_eq!(RolledBack::of(&tags, "0123456789abcdef0123"), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_an_earlier_declaration() {
+        let arn = |revision: u32| Arn::new(format!("arn:aws:ecs:r:1:task-definition/f:{revision}"));
+        let deployment = |revision: u32, status: &str| ServiceDeployment {
+            arn: Arn::from("arn"),
+            status: status.into(),
+            reason: (status != "SUCCESSFUL").then(|| "alarm.".into()),
+            task_definition: Some(arn(revision)),
+            sources: Vec::new(),
+            images: BTreeMap::new(),
+            stage: None,
+            production_percent: None,
+            hooks: Vec::new(),
+            created_at: None,
+            finished_at: None,
+        };
+        let all = [
+            deployment(4, "IN_PROGRESS"),
+            deployment(3, "ROLLBACK_SUCCESSFUL"),
+            deployment(2, "STOPPED"),
+            deployment(2, "SUCCESSFUL"),
+            deployment(3, "SUCCESSFUL"),
+        ];
+        let healthy = |revision: u32| Known::Healthy { by: format!("ECS completed a rollout of f:{revision}") };
+        assert_eq!(Known::to_ecs(&all, &arn(2), false), healthy(2), "one that made way says nothing");
+        assert_eq!(Known::to_ecs(&all, &arn(3), false), Known::Failed { why: "alarm".into() }, "the newest counts");
+        assert_eq!(Known::to_ecs(&all, &arn(3), true), healthy(3), "what failed may be the other settings");
+        assert_eq!(Known::to_ecs(&all, &arn(4), false), Known::Nothing);
+        assert_eq!(Known::to_ecs(&all, &arn(1), false), Known::Nothing);
     }
 }

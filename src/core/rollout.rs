@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// How the rollout of what a service should run is getting on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "rollout", rename_all = "camelCase")]
+#[serde(tag = "rollout", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Rollout {
     /// One completed deployment of the wanted revision, with all of its tasks running and no target that is not healthy.
     Completed,
@@ -32,6 +32,8 @@ pub enum Rollout {
     Failed {
         /// In one sentence.
         reason: String,
+        /// Whether ECS goes back, or went back, to what ran before.
+        rolled_back: bool,
     },
     /// It was completed, and does not serve as it should.
     Unhealthy {
@@ -101,13 +103,24 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
     let base = by_deployments(facts, wanted);
     let followed = evidence.deployment_of(wanted);
     let stopped = Stopped::of(evidence.stopped, wanted);
+    // What is deployed anew and taken back is the same revision, and has failed.
+    let other = |newest: &&ServiceDeployment| newest.goes_back() && newest.task_definition.as_ref() != wanted;
+    let back = evidence.deployments.first().filter(other);
+    if back.is_some_and(|newest| wanted.is_some_and(|wanted| newest.began_from(wanted))) {
+        let note = Some("ECS goes back to it".to_owned());
+        return Rollout::InProgress { running: facts.running, desired: facts.desired, failed: 0, note };
+    }
     match base {
-        Rollout::Failed { reason } => Rollout::Failed { reason: why(followed, &stopped, &reason) },
+        Rollout::Failed { reason, rolled_back } => Rollout::Failed {
+            reason: why(followed, &stopped, &reason),
+            rolled_back: rolled_back || followed.is_some_and(ServiceDeployment::is_rolled_back),
+        },
         // What the service shows can be behind: the service deployment itself has the last word.
-        _ if followed.is_some_and(ServiceDeployment::has_failed) => {
-            Rollout::Failed { reason: why(followed, &stopped, "ECS gave the deployment up") }
-        }
-        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(waiting) {
+        _ if let Some(followed) = followed.filter(|followed| followed.has_failed()) => Rollout::Failed {
+            reason: why(Some(followed), &stopped, "ECS gave the deployment up"),
+            rolled_back: followed.is_rolled_back(),
+        },
+        Rollout::InProgress { running, desired, failed, .. } => match followed.and_then(ServiceDeployment::pause) {
             Some(pause) => Rollout::Waiting { pause },
             None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
         },
@@ -130,23 +143,25 @@ pub fn in_time(rollout: Rollout, began: Option<Timestamp>, limit: Option<SignedD
     let reason = format!(
         "not live after {limit:#} (rollout.timeout), and ECS goes on: {running} of {desired} new tasks run{note}"
     );
-    Rollout::Failed { reason }
+    Rollout::Failed { reason, rolled_back: false }
 }
 
-/// The hook that waits for a person.
-fn waiting(deployment: &ServiceDeployment) -> Option<Pause> {
-    let hook = deployment.hooks.iter().find(|hook| hook.awaits_a_person())?;
-    let Hook { id, expires_at, then, .. } = hook.clone();
-    let stage = deployment.stage.clone();
-    Some(Pause { deployment: deployment.arn.clone(), hook: id, stage, expires_at, then })
+impl ServiceDeployment {
+    /// The hook at which it waits for a person.
+    pub fn pause(&self) -> Option<Pause> {
+        let hook = self.hooks.iter().find(|hook| hook.awaits_a_person())?;
+        let Hook { id, expires_at, then, .. } = hook.clone();
+        Some(Pause { deployment: self.arn.clone(), hook: id, stage: self.stage.clone(), expires_at, then })
+    }
 }
 
 /// One sentence: what ECS did, and what the tasks died of.
 fn why(deployment: Option<&ServiceDeployment>, stopped: &Stopped, otherwise: &str) -> String {
     let ecs = deployment.and_then(|deployment| deployment.reason.clone()).unwrap_or_else(|| otherwise.to_owned());
+    let ecs = ecs.trim_end_matches('.');
     match stopped.sentence() {
-        Some(tasks) => format!("{tasks}; ECS: {}", ecs.trim_end_matches('.')),
-        None => ecs,
+        Some(tasks) => format!("{tasks}; ECS: {ecs}"),
+        None => ecs.to_owned(),
     }
 }
 
@@ -186,7 +201,9 @@ fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     let state = |deployment: &super::observed::Deployment| deployment.rollout_state.clone().unwrap_or_default();
     let failed = facts.deployments.iter().find(|d| d.task_definition.as_ref() == wanted && state(d) == "FAILED");
     if let Some(failed) = failed {
-        return Rollout::Failed { reason: failed.reason.clone().unwrap_or_else(|| "ECS says FAILED".into()) };
+        let reason = failed.reason.clone().unwrap_or_else(|| "ECS says FAILED".into());
+        let rolled_back = facts.task_definition.is_some() && facts.task_definition.as_ref() != wanted;
+        return Rollout::Failed { reason, rolled_back };
     }
     let Some(primary) = facts.primary() else {
         // EXTERNAL and CODE_DEPLOY services have task sets: the counts are all there is.
@@ -198,7 +215,7 @@ fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     if primary.task_definition.is_some() && primary.task_definition.as_ref() != wanted {
         let reason = primary.reason.clone().filter(|reason| reason.contains("roll"));
         let reason = reason.unwrap_or_else(|| "the service runs another revision".into());
-        return Rollout::Failed { reason };
+        return Rollout::Failed { reason, rolled_back: true };
     }
     let others = facts.deployments.iter().filter(|d| d.status != "INACTIVE").count() > 1;
     // Deployments of other controllers have no rollout state.
@@ -243,6 +260,7 @@ mod tests {
             status: status.into(),
             task_definition: Some(wanted()),
             reason: None,
+            sources: Vec::new(),
             images: std::collections::BTreeMap::new(),
             stage: None,
             production_percent: None,
@@ -318,6 +336,22 @@ mod tests {
     }
 
     #[test]
+    fn ecs_goes_back_to_what_ran_before() {
+        let before = Arn::from("arn:aws:ecs:r:1:task-definition/f:1");
+        let running = facts(2, vec![deployment("PRIMARY", 2, "IN_PROGRESS", 1)]);
+        let of = |status: &str, target: &Arn, asked: &Arn| {
+            let sources = vec![before.clone()];
+            let all = [ServiceDeployment { sources, task_definition: Some(target.clone()), ..followed(status) }];
+            let evidence = Evidence { deployments: &all, ..Evidence::default() };
+            format!("{:?}", rollout_with(&running, Some(asked), &evidence))
+        };
+        assert!(of("ROLLBACK_REQUESTED", &wanted(), &before).contains("ECS goes back to it"));
+        assert!(of("ROLLBACK_IN_PROGRESS", &wanted(), &wanted()).starts_with("Failed"));
+        assert!(of("IN_PROGRESS", &wanted(), &before).starts_with("Failed"));
+        assert!(of("ROLLBACK_IN_PROGRESS", &before, &before).starts_with("Failed"), "the same was deployed anew");
+    }
+
+    #[test]
     fn a_rollout_may_take_as_long_as_git_says() {
         let began: Timestamp = "2026-11-25T14:00:00Z".parse().unwrap();
         let going = |note: Option<&str>| Rollout::InProgress {
@@ -332,7 +366,7 @@ mod tests {
         assert_eq!(in_time(going(None), None, limit, at(21)), going(None), "nobody knows when it began");
         assert_eq!(in_time(going(None), Some(began), None, at(21)), going(None));
         assert_eq!(in_time(Rollout::Completed, Some(began), limit, at(21)), Rollout::Completed);
-        let Rollout::Failed { reason } =
+        let Rollout::Failed { reason, .. } =
             in_time(going(Some("3 tasks stopped: container web exited with code 1")), Some(began), limit, at(21))
         else {
             panic!("it takes too long");

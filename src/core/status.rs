@@ -2,7 +2,7 @@
 
 use super::event::{Event, Tasks, What};
 use super::id::{ServiceId, SourceName};
-use super::plan::{Cause, Hold, ServicePlan};
+use super::plan::{Cause, ServicePlan};
 use super::problem::Problem;
 use super::rollout::Rollout;
 use super::source::Commit;
@@ -163,18 +163,17 @@ impl ServiceStatus {
 
     fn fresh_state(&self) -> State {
         let Some(plan) = &self.plan else { return State::Unknown };
-        let failed = plan.holds.iter().any(|hold| matches!(hold, Hold::RolloutFailed { .. }));
         let Some(tasks) = &self.tasks else {
             // What is not there yet has no tasks to be seen.
             return match plan.cause {
-                Cause::Create if failed => State::Failed,
+                Cause::Create if plan.has_failed() => State::Failed,
                 Cause::Create if plan.before.open && plan.is_whole() => State::Pending,
                 _ => State::Unknown,
             };
         };
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
-            _ if failed => State::Failed,
+            _ if plan.has_failed() => State::Failed,
             // What was not seen whole is neither called fine nor drifted (promise R22); the reason says what is missing.
             _ if !plan.is_whole() => State::Unknown,
             (_, Cause::Unknown) => State::Unknown,
@@ -203,7 +202,7 @@ impl ServiceStatus {
             },
             State::Failed => match (hold, self.tasks.as_ref().map(|tasks| &tasks.rollout)) {
                 (Some(hold), _) => hold,
-                (None, Some(Rollout::Failed { reason } | Rollout::Unhealthy { reason })) => reason.clone(),
+                (None, Some(Rollout::Failed { reason, .. } | Rollout::Unhealthy { reason })) => reason.clone(),
                 (None, _) => "the rollout failed".into(),
             },
             State::Waiting => match self.tasks.as_ref().map(|tasks| &tasks.rollout) {

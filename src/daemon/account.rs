@@ -32,9 +32,10 @@ pub struct Refused {
 }
 
 impl Account {
-    /// The way to AWS that the settings describe, or `transport` instead of the network.
-    pub fn new(source: &Source, aws: &Aws, transport: Option<Transport>, observer: CallObserver) -> Self {
-        let share = Share { background: aws.share, ..Share::default() };
+    /// The way to AWS that the settings describe, or `transport` instead of the network, where time runs `speed` times as
+    /// fast.
+    pub fn new(source: &Source, aws: &Aws, transport: Option<Transport>, speed: f64, observer: CallObserver) -> Self {
+        let share = Share { total: Share::default().total * speed, background: aws.share * speed };
         Self {
             endpoint_url: aws.endpoint_url.clone(),
             assume_role: source.assume_role.as_ref().map(|role| AssumeRole {

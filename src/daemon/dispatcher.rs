@@ -40,6 +40,7 @@ pub struct Dispatcher {
     health: Arc<Health>,
     tasks: TaskTracker,
     seeds: RandomState,
+    speed: f64,
     rounds: u64,
 }
 
@@ -51,12 +52,13 @@ struct Known {
 }
 
 impl Dispatcher {
-    /// A loop that knows nothing yet.
+    /// A loop that knows nothing yet; time runs `speed` times as fast in AWS's counterpart.
     pub fn new(
         accounts: BTreeMap<SourceName, Arc<Account>>,
         recorder: Arc<Recorder>,
         health: Arc<Health>,
         tasks: TaskTracker,
+        speed: f64,
     ) -> Self {
         Self {
             accounts,
@@ -68,6 +70,7 @@ impl Dispatcher {
             health,
             tasks,
             seeds: RandomState::new(),
+            speed,
             rounds: 0,
         }
     }
@@ -163,12 +166,12 @@ impl Dispatcher {
         let wait = match next {
             pass::Next::After(wait) => {
                 known.failures = 0;
-                wait
+                wait.div_f64(self.speed)
             }
             pass::Next::Interval | pass::Next::At(_) => {
                 known.failures = 0;
                 let interval = self.environments.get(&known.source).map(|e| e.drift_interval).unwrap_or(TURN);
-                let wait = jittered(interval, seed);
+                let wait = jittered(interval.div_f64(self.speed), seed);
                 match next {
                     pass::Next::At(at) => wait.min(until(at)),
                     _ => wait,

@@ -1,15 +1,19 @@
 //! Reads and plans until a plan lacks nothing. The same for the daemon and for the commands.
 
+use super::images::running;
 use super::past::Past;
+use crate::aws::call::Error;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::{Declared, Desired};
-use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
-use crate::core::observed::{Facts, Observed, Snapshot};
-use crate::core::plan::{Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
+use crate::core::event::What;
+use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName};
+use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
+use crate::core::plan::{Applied, FAILED_TAG, Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
 use crate::core::shape::Shapes;
+use crate::kind::BACK;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,16 +59,16 @@ pub async fn plan_services(
     let mut open: BTreeSet<ServiceName> =
         task.services.iter().filter(|name| !plans.contains_key(*name)).cloned().collect();
     let mut desired = task.desired.clone();
-    for (name, (_, older)) in &rolled {
-        desired.services.insert(name.clone(), older.clone());
+    let mut in_force = BTreeMap::new();
+    for (name, (found, older)) in rolled {
+        desired.services.insert(name.clone(), older);
+        in_force.insert(name, found);
     }
     for _ in 0..ROUNDS_MAX {
         let mut wanted = BTreeSet::new();
         for name in open.clone() {
-            let rolled = rolled.get(&name).map(|(rolled, _)| rolled);
-            match plan_one(shapes, task, &desired, rolled, snapshot, &name) {
-                Ok(Outcome::Plan(mut plan)) => {
-                    plan.rolled_back = rolled.cloned();
+            match plan_one(shapes, task, (&desired, &in_force), snapshot, &name) {
+                Ok(Outcome::Plan(plan)) => {
                     plans.insert(name.clone(), Ok(*plan));
                 }
                 Ok(Outcome::Wanted(more)) => {
@@ -109,9 +113,11 @@ async fn rolled_back(
                 if !older.before.is_empty() {
                     Arc::make_mut(&mut older).before.clear();
                 }
-                // When something may begin is a rule of today, whatever the commit says that is gone back to.
-                if older.sync.windows != declared.sync.windows {
-                    Arc::make_mut(&mut older).sync.windows.clone_from(&declared.sync.windows);
+                // Who may begin something and when is a rule of today, whatever the commit says that is gone back to.
+                if older.sync.windows != declared.sync.windows || older.sync.mode != declared.sync.mode {
+                    let older = &mut Arc::make_mut(&mut older).sync;
+                    older.windows.clone_from(&declared.sync.windows);
+                    older.mode = declared.sync.mode;
                 }
                 rolled.insert(name.clone(), (found, older));
             }
@@ -144,11 +150,11 @@ enum Outcome {
 fn plan_one(
     shapes: &Shapes,
     task: &Task<'_>,
-    desired: &Desired,
-    rolled: Option<&RolledBack>,
+    (desired, rolled_back): (&Desired, &BTreeMap<ServiceName, RolledBack>),
     snapshot: &Snapshot,
     name: &ServiceName,
 ) -> std::result::Result<Outcome, String> {
+    let rolled = rolled_back.get(name);
     let inputs = Inputs {
         desired,
         revision: rolled.map(|rolled| &rolled.to).or(task.revision),
@@ -157,16 +163,22 @@ fn plan_one(
         policy: task.policy,
         memory: &task.memory,
         kinds: task.kinds,
+        rolled_back,
         now: Timestamp::now(),
     };
     let only = BTreeSet::from([name.clone()]);
-    match catch_unwind(AssertUnwindSafe(|| plan(&inputs, Some(&only)))) {
-        Ok(Planned::Wanted(wanted)) => Ok(Outcome::Wanted(wanted)),
-        Ok(Planned::Plan(mut plan)) => {
-            Ok(plan.services.pop().map_or(Outcome::Gone, |plan| Outcome::Plan(Box::new(plan))))
-        }
-        Err(panic) => Err(format!("{PANICKED}: {}", panic_text(&*panic))),
-    }
+    let plan = |kinds: &'static [KindSpec]| match plan(&Inputs { kinds, ..inputs }, Some(&only)) {
+        Planned::Wanted(wanted) => Outcome::Wanted(wanted),
+        Planned::Plan(mut plan) => plan.services.pop().map_or(Outcome::Gone, |plan| Outcome::Plan(Box::new(plan))),
+    };
+    let waits = |hold: &Hold| matches!(hold, Hold::RolloutInProgress { .. });
+    let goes_back = rolled.is_some() && snapshot.service(name).is_some_and(ServiceFacts::is_rolling_out);
+    let planned = || match goes_back.then(|| plan(BACK)) {
+        Some(Outcome::Plan(back)) if back.is_answer() || back.holds.iter().any(waits) => Outcome::Plan(back),
+        Some(Outcome::Wanted(wanted)) => Outcome::Wanted(wanted),
+        Some(Outcome::Plan(_) | Outcome::Gone) | None => plan(task.kinds),
+    };
+    catch_unwind(AssertUnwindSafe(planned)).map_err(|panic| format!("{PANICKED}: {}", panic_text(&*panic)))
 }
 
 /// Looks at what the rollouts of some services have come to, beside what their services say: each with the revision that it
@@ -236,7 +248,9 @@ pub fn followed(
     let began = match live.map(|live| &live.facts) {
         Some(Facts::Deployments(all)) => {
             let evidence = Evidence { deployments: all, ..Evidence::default() };
-            evidence.deployment_of(revision.or_else(runs)).and_then(|deployment| deployment.created_at)
+            let followed = evidence.deployment_of(revision.or_else(runs));
+            // What came up once, and is gone back to, began long ago.
+            followed.filter(|deployment| deployment.finished_at.is_none()).and_then(|deployment| deployment.created_at)
         }
         _ => None,
     };
@@ -253,6 +267,29 @@ fn groups<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> impl Iterator<Item 
         let other = balancer.pointer("/advancedConfiguration/alternateTargetGroupArn");
         first.into_iter().chain(other).filter_map(serde_json::Value::as_str)
     })
+}
+
+/// What ECS still knows of a service stands for a history that is not there; `None` where there is no service.
+///
+/// # Errors
+/// The service deployments cannot be read.
+pub async fn rebuilt(
+    observer: &Observer,
+    snapshot: &Snapshot,
+    service: ServiceId,
+    plan: Option<&ServicePlan>,
+) -> std::result::Result<Option<What>, Error> {
+    let name = &service.service;
+    let Some(live) = snapshot.live(&ResourceId::new(Kind::Service, name.as_str())) else { return Ok(None) };
+    let deployments = observer.past_deployments(name).await?;
+    let names = |facts: &ServiceFacts| running(snapshot, name, facts, None).shown.names;
+    let runs = snapshot.service(name).and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
+    let applied = Applied::of(&live.tags);
+    let failed = applied.as_ref().is_some_and(|applied| {
+        let planned = plan.is_some_and(|plan| plan.has_failed() && plan.short_digest() == applied.digest);
+        planned || live.tags.get(FAILED_TAG) == Some(&applied.digest)
+    });
+    Ok(Some(What::Rebuilt { service, deployments, applied, failed, runs }))
 }
 
 /// The message of a panic, where it has one.

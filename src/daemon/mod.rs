@@ -48,12 +48,20 @@ use tokio_util::task::TaskTracker;
 pub const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where the daemon runs; the default is the real world.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Surroundings {
     /// Another way to AWS than the network.
     pub transport: Option<Transport>,
     /// Buttons above the page.
     pub panel: Option<Panel>,
+    /// How many times faster than ours the time there runs: rates and waits are that much shorter. AWS's is 1.
+    pub speed: f64,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { transport: None, panel: None, speed: 1.0 }
+    }
 }
 
 /// Runs until `stop`. `listening` is told the address of the page once it is served.
@@ -86,14 +94,19 @@ pub async fn run(
     let (requests, inbox) = mpsc::channel(dispatcher::INBOX_MAX);
     let mut accounts: BTreeMap<SourceName, Arc<Account>> = BTreeMap::new();
     for source in &settings.sources {
-        let account =
-            Arc::new(Account::new(source, &settings.aws, surroundings.transport.clone(), observer(&recorder)));
-        accounts.insert(source.name.clone(), account);
+        let account = Account::new(
+            source,
+            &settings.aws,
+            surroundings.transport.clone(),
+            surroundings.speed,
+            observer(&recorder),
+        );
+        accounts.insert(source.name.clone(), Arc::new(account));
         let follower = Follower::new(source, &settings.state.path, recorder.clone(), requests.clone())?;
         tasks.spawn(follower.run(stop.clone()));
     }
     let history = recorder.history();
-    let dispatcher = Dispatcher::new(accounts, recorder, health, tasks.clone());
+    let dispatcher = Dispatcher::new(accounts, recorder, health, tasks.clone(), surroundings.speed);
     tasks.spawn(dispatcher.run(inbox, stop.clone()));
     tasks.close();
 

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::before;
-use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rebuilt, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
@@ -18,7 +18,7 @@ use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::log_lines::LogLines;
 use crate::core::observed::{Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, Cause, FAILED_TAG, Hold, Memory, Policy, ServicePlan, Step};
+use crate::core::plan::{Cause, Hold, Memory, Policy, ServicePlan, Step};
 use crate::core::retry::Class;
 use crate::core::rollout::Rollout;
 use crate::http::metrics::Outcome;
@@ -99,7 +99,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     };
     let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
-    rebuild(&pass, &observer, &snapshot).await;
+    rebuild(&pass, &observer, &plans, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
     if !failed.is_empty() {
         note_failures(&observer, &plans, failed.keys(), &snapshot).await;
@@ -151,13 +151,15 @@ fn judge(
     let failed = plans.iter().filter_map(|(name, plan)| {
         let plan = plan.as_ref().ok()?;
         let mut memory = pass.memory.get(name)?.clone();
-        // Only what was asked for by this very declaration can have failed.
-        if memory.applied.as_ref() != Some(&plan.digest) || memory.failed.is_some() {
-            return None;
-        }
-        let wanted = memory.rolling.clone()?;
+        // Only what was asked for by this very declaration can have failed: by this process, or by one before it.
+        let wanted = match () {
+            () if memory.failed.is_some() => None,
+            () if memory.applied.as_ref() == Some(&plan.digest) => memory.rolling.clone(),
+            () if plan.has_failed() => plan.due().cloned(),
+            () => None,
+        }?;
         match rollout_of(snapshot, name, Some(&wanted))? {
-            Rollout::Failed { reason } => {
+            Rollout::Failed { reason, .. } => {
                 memory.failed = Some((plan.digest.clone(), reason));
                 Some((name.clone(), memory))
             }
@@ -208,28 +210,26 @@ async fn note_ends(
 }
 
 /// Where there is no history, what ECS still knows stands for it.
-async fn rebuild(pass: &Pass, observer: &Observer, snapshot: &Snapshot) {
+async fn rebuild(
+    pass: &Pass,
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) {
     let history = pass.recorder.history();
     for name in pass.memory.keys().filter(|name| !name.is_shared()) {
         let service = pass.environment.desired.service_id(name);
-        let live = match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
-            Some(Observed::Present(live)) if history.wants_rebuilding(&service) => live,
+        match snapshot.get(&ResourceId::new(Kind::Service, name.as_str())) {
+            Some(Observed::Present(_)) if history.wants_rebuilding(&service) => {}
             Some(Observed::Absent) => {
                 history.give_up_rebuilding(&service);
                 continue;
             }
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
-        };
-        match observer.past_deployments(name).await {
-            Ok(deployments) => {
-                let facts = snapshot.service(name);
-                let names = |facts| running(snapshot, name, facts, None).shown.names;
-                let runs = facts.and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
-                let applied = Applied::of(&live.tags);
-                let failed = applied.as_ref().is_some_and(|applied| live.tags.get(FAILED_TAG) == Some(&applied.digest));
-                let what = What::Rebuilt { service, deployments, applied, failed, runs };
-                pass.recorder.record(&pass.environment.source, what);
-            }
+        }
+        let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
+        match rebuilt(observer, snapshot, service.clone(), plan).await {
+            Ok(what) => what.into_iter().for_each(|what| pass.recorder.record(&pass.environment.source, what)),
             Err(error) => {
                 // What may pass is asked again with the next pass.
                 if error.class().is_alarming() {
@@ -284,7 +284,8 @@ impl Pass {
     fn urgency(&self) -> Priority {
         let applied = |(name, memory): (&ServiceName, &Memory)| {
             let declared = self.environment.desired.services.get(name);
-            declared.is_none_or(|declared| memory.applied.as_ref() == Some(&declared.digest))
+            let known = [&memory.applied, &memory.settled];
+            declared.is_none_or(|declared| known.iter().any(|digest| digest.as_ref() == Some(&declared.digest)))
         };
         if self.memory.iter().all(applied) { Priority::Drift } else { Priority::Commit }
     }
@@ -327,10 +328,21 @@ impl Pass {
         };
         let mut memory = self.memory.get(name).cloned().unwrap_or_default();
         remember(&mut memory, &plan, state.as_ref());
+        if plan.is_in_sync() {
+            memory.settled = self.environment.desired.services.get(name).map(|declared| declared.digest.clone());
+        }
+        // What the tasks died of is shown by ECS for an hour, and remembered here.
+        let state = match (state, &memory.failed) {
+            (Some(Rollout::Failed { rolled_back, .. }), Some((_, reason))) => {
+                Some(Rollout::Failed { reason: reason.clone(), rolled_back })
+            }
+            (state, _) => state,
+        };
         if let Some(facts) = &facts {
             images.remember(&mut memory, facts);
         }
-        if plan.is_in_sync() {
+        // What failed was seen: ECS had taken it on.
+        if plan.is_in_sync() || plan.has_failed() {
             lock(&self.intents).seen(name);
         }
         // What services share has no tasks: it is done when it is as git says.
@@ -396,6 +408,8 @@ impl Pass {
             memory.corrected_at = Some(Timestamp::now());
         }
         match done {
+            // What is gone back to is applied when ECS has done its part.
+            Ok(()) if plan.is_answer() => (Outcome::Changed, Next::After(AFTER_WRITE)),
             Ok(()) => {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
@@ -446,6 +460,11 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     }
     if memory.failed.as_ref().is_some_and(|(digest, _)| *digest != plan.digest) {
         memory.failed = None;
+    }
+    // Going back is as urgent as a commit until it is done.
+    if plan.rolled_back.is_some() && !plan.is_in_sync() {
+        memory.applied.take_if(|digest| *digest != plan.digest);
+        memory.settled = None;
     }
 }
 

@@ -21,8 +21,8 @@ impl Recorder {
     /// A recorder that keeps the history in `folder`.
     pub fn new(folder: &Path) -> Self {
         let metrics: Arc<Metrics> = Arc::default();
-        let lost = metrics.clone();
-        let history = Arc::new(Store::open(folder, move || lost.history_lost()));
+        let (lost, ended) = (metrics.clone(), metrics.clone());
+        let history = Arc::new(Store::open(folder, move || lost.history_lost(), move |row| ended.deployed(row)));
         Self { status: watch::Sender::new(Arc::default()), metrics, history }
     }
 

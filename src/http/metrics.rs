@@ -2,8 +2,9 @@
 
 use super::Shared;
 use crate::core::event::{Event, What};
+use crate::core::history::{self, Deployment};
 use crate::core::plan::Cause;
-use crate::core::status::{Health, STATES, Status, Sync};
+use crate::core::status::{Health, STATES, State as Headline, Status, Sync};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
@@ -29,6 +30,10 @@ pub struct Metrics {
     desired_tasks: IntGaugeVec,
     running_tasks: IntGaugeVec,
     pending_tasks: IntGaugeVec,
+    live_since: GaugeVec,
+    deployments: IntCounterVec,
+    deployment_duration: HistogramVec,
+    merge_to_live: HistogramVec,
     drift_detected: IntCounterVec,
     drift_corrected: IntCounterVec,
     steps: IntCounterVec,
@@ -58,6 +63,18 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheu
 /// From a memory look-up to the slowest rollout of a pass.
 const SECONDS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// From a task that starts quickly to a canary's day.
+const ROLLOUT_SECONDS: &[f64] =
+    &[15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21600.0, 86400.0];
+
+/// How deployments end, for [`Metrics::deployed`].
+const RESULTS: [(history::Outcome, &str); 4] = [
+    (history::Outcome::Live, "succeeded"),
+    (history::Outcome::Failed, "failed"),
+    (history::Outcome::RolledBack, "rolled_back"),
+    (history::Outcome::Superseded, "superseded"),
+];
+
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new_custom(Some("driftless".into()), None).unwrap_or_default();
@@ -67,9 +84,10 @@ impl Default for Metrics {
             |name: &str, help: &str, labels: &[&str]| register(r, IntGaugeVec::new(Opts::new(name, help), labels));
         let counters =
             |name: &str, help: &str, labels: &[&str]| register(r, IntCounterVec::new(Opts::new(name, help), labels));
-        let histograms = |name: &str, help: &str, labels: &[&str]| {
-            register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+        let histograms_of = |buckets: &[f64], name: &str, help: &str, labels: &[&str]| {
+            register(r, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
         };
+        let histograms = |name: &str, help: &str, labels: &[&str]| histograms_of(SECONDS, name, help, labels);
         let build = gauges("build_info", "The running version.", &["version"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let by_state = &["cluster", "service", "state"];
@@ -87,6 +105,33 @@ impl Default for Metrics {
             desired_tasks: gauges("service_desired_tasks", "Tasks that ECS is to run.", service),
             running_tasks: gauges("service_running_tasks", "Tasks that run.", service),
             pending_tasks: gauges("service_pending_tasks", "Tasks on their way.", service),
+            live_since: register(
+                r,
+                GaugeVec::new(
+                    Opts::new(
+                        "service_live_timestamp_seconds",
+                        "When it became live, while it is; seen since the start.",
+                    ),
+                    service,
+                ),
+            ),
+            deployments: counters(
+                "deployments_total",
+                "Deployments that ended, by result; corrections of drift are not among them.",
+                &["cluster", "service", "result"],
+            ),
+            deployment_duration: histograms_of(
+                ROLLOUT_SECONDS,
+                "deployment_duration_seconds",
+                "From the plan of a deployment to its end, whatever it was.",
+                service,
+            ),
+            merge_to_live: histograms_of(
+                ROLLOUT_SECONDS,
+                "merge_to_live_seconds",
+                "From a commit to the moment that it was live.",
+                service,
+            ),
             drift_detected: counters("drift_detected_total", "Times that drift began to be seen.", service),
             drift_corrected: counters("drift_corrected_total", "Writes that corrected drift.", service),
             steps: counters("steps_total", "Writes to AWS that were done.", &["cluster", "service", "operation"]),
@@ -161,7 +206,14 @@ impl Metrics {
                 self.last_fetch.with_label_values(&[event.source.as_str()]).set(event.at.as_second() as f64);
             }
             What::FetchFailed { .. } => self.fetches.with_label_values(&[event.source.as_str(), "failure"]).inc(),
-            What::Read { problems, .. } => {
+            What::Read { problems, services, .. } => {
+                // A series that begins with its first failure would hide it from `increase`.
+                for id in services {
+                    let (cluster, name) = (id.cluster.as_str(), id.service.as_str());
+                    for (_, result) in RESULTS {
+                        self.deployments.with_label_values(&[cluster, name, result]).inc_by(0);
+                    }
+                }
                 let valid = !problems.iter().any(crate::core::problem::Problem::is_error);
                 self.config_valid.with_label_values(&[event.source.as_str()]).set(valid.into());
             }
@@ -184,6 +236,23 @@ impl Metrics {
                 self.before.with_label_values(&[cluster, name, &end.name, result]).inc();
             }
             What::Started { .. } | What::Failed { .. } | What::Rebuilt { .. } | What::Left { .. } => {}
+        }
+    }
+
+    /// Counts a deployment that has ended.
+    pub fn deployed(&self, row: &Deployment) {
+        let (Some(ended_at), Some((result, word))) = (
+            row.ended_at.filter(|_| row.cause != Some(Cause::Drift)),
+            RESULTS.into_iter().find(|(result, _)| row.result == Some(*result)),
+        ) else {
+            return;
+        };
+        let id = [row.service.cluster.as_str(), row.service.service.as_str()];
+        let since = |from: Timestamp| ended_at.duration_since(from).as_secs_f64().max(0.0);
+        self.deployments.with_label_values(&[id[0], id[1], word]).inc();
+        self.deployment_duration.with_label_values(&id).observe(since(row.started_at));
+        if let (Some(merged_at), history::Outcome::Live) = (row.merged_at, result) {
+            self.merge_to_live.with_label_values(&id).observe(since(merged_at));
         }
     }
 
@@ -224,6 +293,7 @@ impl Metrics {
             &self.pending_tasks,
         ];
         gauges.iter().for_each(|gauge| gauge.reset());
+        self.live_since.reset();
         for (id, service) in &status.services {
             let (cluster, name) = (id.cluster.as_str(), id.service.as_str());
             let one_of = |gauge: &IntGaugeVec, states: &[(&str, bool)]| {
@@ -232,6 +302,9 @@ impl Metrics {
                 }
             };
             let state = service.state(now, stale_after);
+            if state == Headline::Live {
+                self.live_since.with_label_values(&[cluster, name]).set(service.since.as_second() as f64);
+            }
             one_of(&self.state, &STATES.map(|known| (known.word(), known == state)));
             let sync = service.sync(now, stale_after);
             let known = [

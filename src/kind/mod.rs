@@ -54,3 +54,10 @@ pub const KINDS: &[KindSpec] = &[
     // Where nothing of all that is to be done.
     KindSpec { kind: Kind::TaskDefinitionRevision, plan: revisions::plan },
 ];
+
+/// What comes before all of that for a service that goes back while a deployment of it is under way: whether ECS takes that
+/// one back itself, or waits for an answer.
+pub const BACK: &[KindSpec] = &[
+    KindSpec { kind: Kind::TaskDefinition, plan: task_definition::plan },
+    KindSpec { kind: Kind::Service, plan: service::back },
+];

@@ -61,7 +61,7 @@ pub struct Account(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    clock: Clock,
+    clock: Mutex<Clock>,
     latency: Duration,
     state: Mutex<State>,
 }
@@ -88,7 +88,7 @@ impl Account {
             ledger: VecDeque::new(),
             requests: 0,
         };
-        Self(Arc::new(Inner { clock: Clock::new(began, speed), latency, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { clock: Mutex::new(Clock::new(began, speed)), latency, state: Mutex::new(state) }))
     }
 
     /// Answers one request of an SDK.
@@ -99,7 +99,7 @@ impl Account {
         if !self.0.latency.is_zero() {
             tokio::time::sleep(self.0.latency).await;
         }
-        let now = self.0.clock.now();
+        let now = self.now();
         let asked = match wire::read(&request) {
             Ok(asked) => asked,
             Err((form, refusal)) => return Ok(wire::write(form, "Unknown", &Err(refusal), "0")),
@@ -112,7 +112,7 @@ impl Account {
     /// # Errors
     /// AWS's, as an SDK would see them.
     pub fn call(&self, service: &'static str, operation: &str, input: Value) -> Result<Value, Refusal> {
-        let now = self.0.clock.now();
+        let now = self.now();
         let mut state = self.state();
         state.world.advance(now);
         state.world.answer(service, operation, &input)
@@ -120,10 +120,15 @@ impl Account {
 
     /// Looks into the account, or changes what no call can: what an image does, what a schedule did.
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        let now = self.0.clock.now();
+        let now = self.now();
         let mut state = self.state();
         state.world.advance(now);
         look(&mut state.world)
+    }
+
+    /// From now on `speed` seconds of the account pass in one of ours.
+    pub fn set_speed(&self, speed: f64) {
+        self.clock().set_speed(speed);
     }
 
     /// Plans a fault.
@@ -144,6 +149,14 @@ impl Account {
     /// Every request so far, oldest first.
     pub fn ledger(&self) -> Vec<Entry> {
         self.state().ledger.iter().cloned().collect()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Clock> {
+        self.0.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

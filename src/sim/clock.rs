@@ -17,6 +17,12 @@ impl Clock {
         Self { began, at: Instant::now(), speed: speed.clamp(0.001, 1e6) }
     }
 
+    /// From now on `speed` seconds of the account pass in one of ours.
+    pub fn set_speed(&mut self, speed: f64) {
+        let (began, at) = (self.now(), self.at + self.at.elapsed());
+        *self = Self { began, at, speed: speed.clamp(0.001, 1e6) };
+    }
+
     /// What time it is in the account.
     pub fn now(&self) -> Timestamp {
         let passed = self.at.elapsed().as_secs_f64() * self.speed;

@@ -34,6 +34,8 @@ enum Job {
 
 /// Called for each event that is lost, and for each row that cannot be written.
 type Lost = Arc<dyn Fn() + Send + Sync>;
+/// Called for each row that has ended.
+type Ended = Box<dyn Fn(&Deployment) + Send>;
 
 /// The history.
 pub struct Store {
@@ -47,10 +49,19 @@ pub struct Store {
 
 impl Store {
     /// Opens the history in `folder`, in the background.
-    pub fn open(folder: &Path, lost: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn open(
+        folder: &Path,
+        lost: impl Fn() + Send + Sync + 'static,
+        ended: impl Fn(&Deployment) + Send + 'static,
+    ) -> Self {
         let (queue, jobs) = mpsc::sync_channel(QUEUE_MAX);
         let (lost, began_empty): (Lost, _) = (Arc::new(lost), Arc::new(OnceLock::new()));
-        let keeper = Keeper { folder: folder.to_owned(), lost: lost.clone(), began_empty: began_empty.clone() };
+        let keeper = Keeper {
+            folder: folder.to_owned(),
+            lost: lost.clone(),
+            ended: Box::new(ended),
+            began_empty: began_empty.clone(),
+        };
         let thread = std::thread::Builder::new().name("history".into()).spawn(move || keeper.run(jobs));
         if let Err(error) = thread {
             tracing::warn!(event = "history", %error, "there is no thread for the history: nothing of it is kept");
@@ -115,6 +126,7 @@ impl Store {
 struct Keeper {
     folder: PathBuf,
     lost: Lost,
+    ended: Ended,
     began_empty: Arc<OnceLock<bool>>,
 }
 
@@ -130,6 +142,7 @@ impl Keeper {
             match job {
                 Job::Event(event) => {
                     let rows = history.apply(&event);
+                    rows.iter().filter(|row| row.ended_at == Some(event.at)).for_each(&self.ended);
                     if let Err(error) = database.put(&rows) {
                         database = self.again(database, &rows, &error);
                     }

@@ -25,6 +25,7 @@ fn row(name: &str, number: u64) -> Deployment {
         cause: None,
         started_at: Timestamp::from_second(number as i64).unwrap(),
         ended_at: None,
+        merged_at: None,
         result: None,
         reason: None,
         last_lines: None,
@@ -185,6 +186,7 @@ fn past(name: &str, at: i64) -> Event {
         status: "SUCCESSFUL".into(),
         reason: None,
         task_definition: None,
+        sources: Vec::new(),
         images: std::collections::BTreeMap::new(),
         stage: None,
         production_percent: None,
@@ -208,9 +210,10 @@ async fn the_thread_keeps_what_it_was_told() {
     let lost = Arc::new(AtomicUsize::new(0));
     let open = || {
         let lost = lost.clone();
-        Store::open(folder.path(), move || {
+        let lose = move || {
             lost.fetch_add(1, Ordering::Relaxed);
-        })
+        };
+        Store::open(folder.path(), lose, |_| {})
     };
     let store = open();
     assert_eq!(store.list(None, 9).await.unwrap(), []);
@@ -240,6 +243,7 @@ async fn a_file_that_is_damaged_on_the_way_is_replaced() {
         lost: Arc::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         }),
+        ended: Box::new(|_| {}),
         began_empty: Arc::default(),
     };
     let database = keeper.again(database, &[row("web", 1)], &file::Error::Damaged("as a test says".into()));

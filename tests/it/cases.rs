@@ -136,6 +136,7 @@ impl Account {
                     status: text(&of["status"]).unwrap_or_default(),
                     reason: text(&of["reason"]),
                     task_definition: text(&of["taskDefinition"]).map(Arn::from),
+                    sources: Vec::new(),
                     images: serde_json::from_value(of["images"].clone()).unwrap_or_default(),
                     stage: None,
                     production_percent: None,
@@ -271,6 +272,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             policy: Policy { asked: override_window.is_some() || attempt.is_some(), override_window, attempt },
             memory: &memory,
             kinds: KINDS,
+            rolled_back: &BTreeMap::new(),
             now: now(),
         };
         match plan(&inputs, None) {

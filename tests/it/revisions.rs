@@ -2,6 +2,8 @@
 
 use crate::support::{Page, Repository, Simulated, simulated, small};
 use driftless::sim::Account;
+use driftless::sim::fault::{Fault, Trigger};
+use driftless::sim::world::Refusal;
 use serde_json::{Value, json};
 
 /// A service `web`, and what its file says beside.
@@ -119,7 +121,15 @@ fn nothing_is_deregistered_unless_git_says_so_or_while_it_is_paused() {
         repository.commit("Keep one");
         daemon.pass(4);
         assert_eq!(active(&daemon.account), [1, 2, 3, 4], "not during a pause");
+        // What is refused is tried with another pass, and nothing else waits for it.
+        let refusal = Refusal::new("AccessDeniedException", "not allowed");
+        let denied = Trigger::every("ecs DeregisterTaskDefinition").times(2);
+        daemon.account.fault(denied, Fault::Refuse(refusal));
         pause("2000-01-01T00:00:00Z");
+        daemon.wait_until("it is live all the same", |status| {
+            let refused = daemon.writes().iter().filter(|entry| entry.status == 400).count();
+            refused > 0 && status.service("web")["state"] == "live"
+        });
         daemon.wait_until("then one stays", |_| active(&daemon.account) == [4]);
         assert_eq!(daemon.series("driftless_service_paused", &["web"]), 0);
         assert_eq!(daemon.done("RegisterTaskDefinition"), 4, "{}", daemon.log());

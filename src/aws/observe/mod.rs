@@ -16,6 +16,7 @@ mod secrets;
 mod tags;
 
 pub use cache::Cache;
+pub use rollout::PAST;
 
 use super::call::{Error, Operation};
 use super::clients::Clients;
@@ -54,24 +55,24 @@ fn is_name(kind: Kind) -> bool {
 
 /// Whether a kind stands beside a service and is not moved by its rollout.
 fn is_setting(kind: Kind) -> bool {
-    match kind {
+    matches!(
+        kind,
         Kind::LoadBalancerAttributes
-        | Kind::Listener
-        | Kind::Listeners
-        | Kind::ListenerAttributes
-        | Kind::ListenerCertificates
-        | Kind::ListenerRules
-        | Kind::TargetGroup
-        | Kind::TargetGroupAttributes
-        | Kind::ScalableTarget
-        | Kind::ScalingPolicies
-        | Kind::ScheduledActions
-        | Kind::Alarm
-        | Kind::DiscoveryService
-        | Kind::LogGroup
-        | Kind::Tags => true,
-        _ => false,
-    }
+            | Kind::Listener
+            | Kind::Listeners
+            | Kind::ListenerAttributes
+            | Kind::ListenerCertificates
+            | Kind::ListenerRules
+            | Kind::TargetGroup
+            | Kind::TargetGroupAttributes
+            | Kind::ScalableTarget
+            | Kind::ScalingPolicies
+            | Kind::ScheduledActions
+            | Kind::Alarm
+            | Kind::DiscoveryService
+            | Kind::LogGroup
+            | Kind::Tags
+    )
 }
 
 /// Reads one environment.

@@ -17,7 +17,9 @@ use std::sync::Arc;
 const NEWEST: i32 = 5;
 /// How many are read of a service without history: as many as both describe calls take. ECS keeps them for 90 days
 /// (ListServiceDeployments).
-const PAST: i32 = 20;
+pub const PAST: i32 = 20;
+/// "A list of up to 20" (DescribeServiceRevisions).
+const DESCRIBED_MAX: usize = 20;
 /// "A list of up to 100 task IDs" (DescribeTasks).
 pub(super) const TASKS_MAX: i32 = 100;
 
@@ -69,15 +71,15 @@ impl Observer {
         priority: Priority,
     ) -> Result<Revisions, Error> {
         const OPERATION: Operation = Operation::read("ecs", "DescribeServiceRevisions");
-        let target = |d: &ecs::ServiceDeployment| Some(d.target_service_revision()?.arn()?.to_owned());
-        let mut arns: Vec<String> = deployments.iter().filter_map(target).collect();
+        // What ran before matters while it may be gone back to.
+        let both = |d: &ecs::ServiceDeployment| -> Vec<String> {
+            let sources = d.source_service_revisions().iter().filter(|_| d.finished_at().is_none());
+            d.target_service_revision().into_iter().chain(sources).filter_map(|r| r.arn().map(str::to_owned)).collect()
+        };
+        let mut arns: Vec<String> = deployments.iter().flat_map(both).collect();
         arns.sort_unstable();
         arns.dedup();
-        if arns.is_empty() {
-            return Ok(Revisions::new());
-        }
-        let request = self.clients.ecs.describe_service_revisions().set_service_revision_arns(Some(arns));
-        let answer = self.clients.calls.call(OPERATION, priority, request.send()).await?;
+        let mut found = Revisions::new();
         let pair = |revision: &ecs::ServiceRevision| {
             let digest = |image: &ecs::ContainerImage| {
                 Some((image.container_name()?.to_owned(), image.image_digest()?.to_owned()))
@@ -85,7 +87,12 @@ impl Observer {
             let digests = revision.container_images().iter().filter_map(digest).collect();
             Some((revision.service_revision_arn()?.to_owned(), (Arn::from(revision.task_definition()?), digests)))
         };
-        Ok(answer.service_revisions().iter().filter_map(pair).collect())
+        for arns in arns.chunks(DESCRIBED_MAX) {
+            let request = self.clients.ecs.describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));
+            let answer = self.clients.calls.call(OPERATION, priority, request.send()).await?;
+            found.extend(answer.service_revisions().iter().filter_map(pair));
+        }
+        Ok(found)
     }
 
     /// The tasks of a service that stopped lately; ECS shows them for an hour at least.
@@ -131,12 +138,14 @@ fn deployment(found: &ecs::ServiceDeployment, revisions: &Revisions) -> ServiceD
     let target = found.target_service_revision();
     let revision = target.and_then(|target| revisions.get(target.arn()?)).cloned();
     let (task_definition, images) = revision.map_or_else(Default::default, |(arn, images)| (Some(arn), images));
+    let source = |source: &ecs::ServiceRevisionSummary| Some(revisions.get(source.arn()?)?.0.clone());
     let rollback = found.rollback().and_then(|rollback| rollback.reason());
     ServiceDeployment {
         arn: Arn::from(found.service_deployment_arn().unwrap_or_default()),
         status: found.status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         reason: rollback.or(found.status_reason()).map(str::to_owned),
         task_definition,
+        sources: found.source_service_revisions().iter().filter_map(source).collect(),
         images,
         stage: found.lifecycle_stage().map(|stage| stage.as_str().to_owned()),
         production_percent: target.and_then(|target| target.requested_production_traffic_weight()),

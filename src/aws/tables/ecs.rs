@@ -1,11 +1,13 @@
 //! ECS: task definitions, services, and what DescribeServices answers.
 
 use crate::aws::wire::{enums, structures, unions};
+use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentInput;
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
 use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
+use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentInput;
 use aws_sdk_ecs::operation::stop_task::StopTaskInput;
 use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
@@ -209,6 +211,10 @@ structures! {
         serviceConnectConfiguration, volumeConfigurations[name], vpcLatticeConfigurations[targetGroupArn],
         gatewayConnectors[portName], monitoring,
     }
+    StopServiceDeploymentInput as StopServiceDeployment { #[required] serviceDeploymentArn, stopType }
+    ContinueServiceDeploymentInput as ContinueServiceDeployment {
+        #[required] serviceDeploymentArn, #[required] hookId, action,
+    }
     // As in RegisterTaskDefinition. Attributes that the task needs have no order (DescribeTaskDefinition).
     TaskDefinition {
         taskDefinitionArn, containerDefinitions[name], family, taskRoleArn, executionRoleArn, networkMode, revision,
@@ -265,5 +271,5 @@ enums! {
     AssignPublicIp, SchedulingStrategy, DeploymentControllerType, PropagateTags, ServiceConnectAccessLoggingFormat,
     ServiceConnectIncludeQueryParameters, ServiceConnectContainerLogLevel, EbsResourceType, TaskFilesystemType,
     GatewayConnectorHealthCheckProtocol, AccessType, TaskDefinitionStatus, TargetType, ScaleUnit, StabilityStatus,
-    DeploymentRolloutState, ResourceManagementType,
+    DeploymentRolloutState, ResourceManagementType, StopServiceDeploymentStopType,
 }

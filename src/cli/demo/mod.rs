@@ -88,8 +88,11 @@ async fn demo(port: u16, speed: f64, stop: CancellationToken) -> anyhow::Result<
     let address = page.local_addr()?;
     drop(page);
     let demo = Arc::new(demo);
-    let surroundings =
-        Surroundings { transport: Some(transport(account)), panel: Some(steps::panel(demo.clone(), address)) };
+    let surroundings = Surroundings {
+        transport: Some(transport(account)),
+        panel: Some(steps::panel(demo.clone(), address)),
+        ..Surroundings::default()
+    };
     let settings = settings(folder.path(), address)?;
     daemon::run(settings, surroundings, stop, |address| introduce(address, endpoint_address, &demo)).await?;
     served.await.context("the simulated account ended early")?;

@@ -8,11 +8,13 @@ use crate::core::problem::{self, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Puts the services together; those that are in each other's way are broken.
+/// Puts the services together; those that are in each other's way are broken. `good` is what they said last without an
+/// error.
 pub fn gather(
     environment: Environment,
     shared: Option<Arc<Declared>>,
     outcomes: Vec<(RepoPath, Outcome)>,
+    good: &BTreeMap<ServiceName, Arc<Declared>>,
 ) -> (Desired, Vec<Problem>) {
     let mut problems: Vec<Problem> = Vec::new();
     let mut broken = BTreeMap::new();
@@ -39,7 +41,7 @@ pub fn gather(
         }
     }
     services.extend(shared.map(|shared| (shared.name.clone(), shared)));
-    let found = shared_families(&services).into_iter().chain(dependencies(&services, &names));
+    let found = shared_families(&services, good).into_iter().chain(dependencies(&services, &names));
     let found: Vec<Problem> = found.chain(declared_twice(&services)).collect();
     for problem in &found {
         if let Some(declared) = problem.service.as_ref().and_then(|name| services.remove(name)) {
@@ -58,8 +60,16 @@ fn twice(name: &ServiceName, first: &RepoPath, second: &RepoPath) -> Problem {
     problem.help("rename one of them; nothing is applied of either until then")
 }
 
-/// A prod-app service can never run a prod-api task (desired-state rule 4).
-fn shared_families(services: &BTreeMap<ServiceName, Arc<Declared>>) -> Vec<Problem> {
+/// A prod-app service can never run a prod-api task (desired-state rule 4). The one that had the family before, as far as
+/// that is known, goes on.
+fn shared_families(
+    services: &BTreeMap<ServiceName, Arc<Declared>>,
+    good: &BTreeMap<ServiceName, Arc<Declared>>,
+) -> Vec<Problem> {
+    let had = |user: &Declared, family: &str| {
+        let last = good.get(&user.name).and_then(|last| last.workload.as_ref());
+        last.is_some_and(|workload| workload.family == family)
+    };
     let mut by_family: BTreeMap<&str, Vec<(&Declared, &Workload)>> = BTreeMap::new();
     for declared in services.values() {
         if let Some(workload) = &declared.workload {
@@ -71,7 +81,7 @@ fn shared_families(services: &BTreeMap<ServiceName, Arc<Declared>>) -> Vec<Probl
         users
             .clone()
             .into_iter()
-            .filter(|(_, workload)| !workload.allow_shared_family)
+            .filter(|(user, workload)| !workload.allow_shared_family && !had(user, family))
             .map(move |(user, workload)| (family, users.clone(), user, workload))
     });
     refused.map(|(family, users, user, workload)| {

@@ -409,7 +409,7 @@ pub fn read(files: &dyn Files, context: &Context<'_>, before: Option<&Reading>) 
         outcomes.push((entry.path.clone(), remembered.outcome.clone()));
         reading.memory.insert(entry.path.clone(), remembered);
     }
-    let (mut desired, problems) = guard::gather(environment.environment, environment.shared, outcomes);
+    let (mut desired, problems) = guard::gather(environment.environment, environment.shared, outcomes, &reading.good);
     desired.keep(&reading.good);
     desired.remember_what_left(&reading.good);
     reading.good.clone_from(&desired.services);

@@ -7,9 +7,10 @@ use crate::core::action::{Call, Effect};
 use crate::core::before::End;
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
+use crate::core::image;
 use crate::core::log_lines::LogLines;
 use crate::core::observed::ServiceDeployment;
-use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, ServicePlan};
+use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, Note, ServicePlan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::Rollout;
 use crate::core::source;
@@ -160,10 +161,16 @@ impl Service {
             rows.extend(self.end(at, Outcome::Superseded, Some(newer)));
         }
         if self.open().is_none() {
+            // What was live already came with an earlier row.
+            let was_live = self.newest.as_ref().is_some_and(|row| {
+                row.declaration == declaration && matches!(row.result, Some(Outcome::Live | Outcome::Corrected))
+            });
+            let merges = plan.rolled_back.is_none() && plan.cause != Cause::Drift && !was_live;
             self.newest = Some(Deployment {
                 service: plan.id.clone(),
                 number: self.newest.as_ref().map_or(1, |row| row.number + 1),
                 source: source.clone(),
+                merged_at: merges.then_some(commit.committed_at),
                 commit: Some(commit_of(&plan, commit)),
                 declaration,
                 cause: Some(plan.cause),
@@ -245,7 +252,8 @@ impl Service {
             None => {}
         }
         if same && let Some(reason) = failure(plan, tasks) {
-            let result = if other_runs { Outcome::RolledBack } else { Outcome::Failed };
+            let goes_back = matches!(tasks.rollout, Rollout::Failed { rolled_back: true, .. });
+            let result = if other_runs || goes_back { Outcome::RolledBack } else { Outcome::Failed };
             if tasks.last_lines.is_some() {
                 row.last_lines.clone_from(&tasks.last_lines);
             }
@@ -270,7 +278,8 @@ impl Service {
             if came_up && completed {
                 row.see(tasks);
             }
-            return self.end(at, result, None);
+            let newer = plan.rolled_back.as_ref().filter(|_| result == Outcome::Superseded);
+            return self.end(at, result, newer.map(ToString::to_string));
         }
         // The revision and its images, once they are seen.
         let seen = |row: &Deployment| (row.task_definition.clone(), row.images.clone(), row.digests.clone());
@@ -295,9 +304,14 @@ impl Deployment {
         if self.task_definition.is_none() && plan.task_definition.is_some() {
             self.task_definition = plan.task_definition.clone();
         }
-        let moved = plan.why_anew().map(ToString::to_string);
-        let changes = plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"));
-        for text in changes.chain(moved) {
+        let moved = plan.why_anew().map(|note| match note {
+            Note::ImageMoved { container, tag, now, runs, then: _ } => {
+                let (now, runs, effect) = (image::short(now), image::short(runs), Effect::ForcedRestart);
+                format!("~ image of {container}, tag {tag}: {runs} → {now}  [{effect}]")
+            }
+            note => note.to_string(),
+        });
+        for text in moved.chain(plan.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]"))) {
             if self.changes.len() > CHANGES_MAX {
                 return;
             }
@@ -333,7 +347,7 @@ fn commit_of(plan: &ServicePlan, commit: source::Commit) -> Commit {
 /// Why ECS could not bring it up, where a plan shows that. While something is still to be written, what runs is no sign.
 fn failure(plan: &ServicePlan, tasks: &Tasks) -> Option<String> {
     let seen = match &tasks.rollout {
-        Rollout::Failed { reason } => Some(reason),
+        Rollout::Failed { reason, .. } => Some(reason),
         _ => None,
     };
     match (failed(plan), seen) {
@@ -390,6 +404,7 @@ fn rebuilt(
             cause: None,
             started_at,
             ended_at: result.and(deployment.finished_at),
+            merged_at: None,
             result,
             reason: deployment.reason.clone().filter(|_| !good).map(shortened),
             last_lines: None,
@@ -499,7 +514,8 @@ mod tests {
             digests: BTreeMap::new(),
             rollout: match rollout {
                 "completed" => Rollout::Completed,
-                "gave-up" => Rollout::Failed { reason: "gave up".into() },
+                "gave-up" => Rollout::Failed { reason: "gave up".into(), rolled_back: false },
+                "goes-back" => Rollout::Failed { reason: "gave up".into(), rolled_back: true },
                 _ => Rollout::InProgress { running: 0, desired: 1, failed: 0, note: None },
             },
             events: vec![],
@@ -601,6 +617,7 @@ mod tests {
             ),
             // ECS gives up: before it goes back, and after.
             (&format!("{deployed} plan sync a 2 runs 2 gave-up"), &["1 a web:2 failed 0..3 steps 2 gave up"]),
+            (&format!("{deployed} plan sync a 2 runs 2 goes-back"), &["1 a web:2 rolled back 0..3 steps 2 gave up"]),
             (
                 &format!("{deployed} plan failed a 2 runs 1 gave-up\n plan failed a 2 runs 1 completed"),
                 &["1 a web:2 rolled back 0..3 steps 2 circuit breaker"],
@@ -748,6 +765,22 @@ mod tests {
     }
 
     #[test]
+    fn only_what_a_commit_brings_has_its_time() {
+        let mut history = History::default();
+        let mut merged = |cause: &str, declaration: &str, revision: &str, runs: &str| {
+            let mut apply = |what| history.apply(&Event { at: Timestamp::UNIX_EPOCH, source: "prod".into(), what });
+            apply(planned(plan(cause, declaration, revision), declaration, Some(tasks(runs, "completed"))));
+            let rows = apply(done("UpdateService", Effect::RollingRestart, None));
+            apply(planned(plan("sync", declaration, revision), declaration, Some(tasks(revision, "completed"))));
+            rows.last().and_then(|row| row.merged_at).is_some()
+        };
+        assert!(merged("deploy", "a", "2", "1"), "a commit");
+        assert!(!merged("redo", "a", "2", "2"), "drift");
+        assert!(!merged("failed", "a", "2", "2"), "the same once more, as for a tag that moved");
+        assert!(merged("deploy", "b", "3", "2"), "the next commit");
+    }
+
+    #[test]
     fn what_is_kept_of_a_row_is_bounded() {
         let mut large = plan("deploy", "a", "2");
         for number in 0..200 {
@@ -774,6 +807,7 @@ mod tests {
             status: status.into(),
             reason: Some("ECS said".into()),
             task_definition: Some(revision(number)),
+            sources: Vec::new(),
             images: BTreeMap::new(),
             stage: None,
             production_percent: None,

@@ -42,6 +42,10 @@ pub struct Deployment {
     pub started_at: Timestamp,
     /// When it was seen to have ended.
     pub ended_at: Option<Timestamp>,
+    /// When the commit was made, where it is the commit that this brings: not of drift, of a rollback, or of an image
+    /// whose tag moved after the commit was live.
+    #[serde(default)]
+    pub merged_at: Option<Timestamp>,
     /// What came of it; `None` while it is under way.
     pub result: Option<Outcome>,
     /// Why it failed, or what keeps it.
@@ -269,6 +273,7 @@ mod tests {
             cause: None,
             started_at: at(started),
             ended_at: ended.map(at),
+            merged_at: None,
             result,
             reason: None,
             last_lines: None,

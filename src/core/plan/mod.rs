@@ -92,6 +92,11 @@ impl ServicePlan {
         self.steps.is_empty() && self.holds.is_empty() && self.changes.is_empty()
     }
 
+    /// Whether it decides about a deployment that is under way, and writes no settings: what git says comes after it.
+    pub fn is_answer(&self) -> bool {
+        self.steps.iter().any(|step| step.action.is_answer())
+    }
+
     /// Whether everything that it depends on could be read.
     pub fn is_whole(&self) -> bool {
         !self.holds.iter().any(|hold| matches!(hold, Hold::Unreadable { .. }))
@@ -118,11 +123,18 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold, or waits for tasks before the rollout, was not asked
-    /// for: that something else runs is no failure.
+    /// The revision that the service is to run by now. What is on hold was not asked for, nor is what is gone back to until
+    /// nothing is left to do, nor what waits for tasks before the rollout: that something else runs is no failure; unless it is
+    /// on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
-        let asked_for = !self.before.open && (self.steps.is_empty() || self.holds.is_empty());
-        self.task_definition.as_ref().filter(|_| asked_for)
+        let asked = self.holds.is_empty() && self.rolled_back.is_none();
+        let due = !self.before.open && (self.steps.is_empty() || asked || self.has_failed());
+        self.task_definition.as_ref().filter(|_| due)
+    }
+
+    /// Whether ECS could not bring it up.
+    pub fn has_failed(&self) -> bool {
+        self.holds.iter().any(|hold| matches!(hold, Hold::RolloutFailed { .. }))
     }
 
     /// The strongest effect of all changes.
@@ -508,6 +520,8 @@ pub struct Memory {
     pub rotated: Option<Timestamp>,
     /// ECS's id of the deployment that was last seen completed, and the images that it brought up.
     pub runs: Option<(String, Digests)>,
+    /// The digest of what git declared when all was last seen in sync, with it or with what was gone back to.
+    pub settled: Option<String>,
     /// The revision whose failed tasks' log was looked at, and what the last of them wrote, where that could be read.
     pub last_lines: Option<(Arn, Option<LogLines>)>,
     /// The digest of what was begun and not seen in sync since: it may be finished when its deploy window has closed.
@@ -568,6 +582,8 @@ pub struct Inputs<'i> {
     pub memory: &'i BTreeMap<ServiceName, Memory>,
     /// The kinds, in their order.
     pub kinds: &'i [KindSpec],
+    /// The rollbacks that are in force: what `desired` says of these services is of an earlier commit.
+    pub rolled_back: &'i BTreeMap<ServiceName, RolledBack>,
     /// Now.
     pub now: Timestamp,
 }

@@ -603,6 +603,7 @@ impl<'p> Planner<'p> {
         self.plan.notes.retain(|note| !has_left(note));
         self.plan.notes.extend(left);
         self.plan.cause = self.cause();
+        self.plan.rolled_back = self.inputs.rolled_back.get(&self.declared.name).cloned();
         let live = self.inputs.snapshot.live(&self.service_resource());
         self.plan.paused = live.and_then(|live| Pause::of(&live.tags, self.inputs.now));
         self.plan.act = live.and_then(|live| Act::of(&live.tags));

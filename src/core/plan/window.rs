@@ -1,11 +1,11 @@
 //! What a closed deploy window holds back, and what it lets finish.
 
-use super::{Applied, Hold, Note, Planner};
+use super::{Applied, Cause, Hold, Note, Planner};
 use crate::core::action::Call;
 use crate::core::window::{Closed, closed};
 
 impl Planner<'_> {
-    /// What a closed deploy window holds: all but what had begun before, and what somebody goes past it with.
+    /// What a closed deploy window holds: all but what had begun before, a rollback, and what somebody goes past it with.
     pub(super) fn window(&mut self) -> Option<Hold> {
         if self.plan.steps.is_empty() {
             return None;
@@ -15,9 +15,12 @@ impl Planner<'_> {
             self.note(Note::WindowClosedBehind { window });
             return None;
         }
-        match self.inputs.policy.override_window {
+        // Who goes back has said why; drift of what was gone back to waits like all drift.
+        let rollback = self.plan.rolled_back.as_ref().filter(|_| self.plan.cause == Cause::Deploy);
+        let rollback = rollback.map(|rolled| format!("rollback: {}", rolled.why));
+        match rollback.or_else(|| self.inputs.policy.override_window.map(str::to_owned)) {
             Some(reason) => {
-                self.note(Note::WindowOverridden { window, reason: reason.to_owned() });
+                self.note(Note::WindowOverridden { window, reason });
                 None
             }
             None => Some(Hold::WindowClosed { window, until }),

@@ -1,7 +1,9 @@
 //! ECS services: what DescribeServices answers against CreateService's names, one UpdateService a change.
 
+mod back;
 mod comparable;
 
+pub use back::back;
 use comparable::{NOT_COMPARED, NOT_OURS_WHEN_LEFT_OUT, NOT_READABLE, in_live_namespace};
 pub use comparable::{ROWS, comparable, live_document, settings_digest};
 

@@ -240,6 +240,7 @@ fn planned(desired: &Desired, account: &mut Account, name: &ServiceName) -> Serv
             policy: Policy { asked: true, ..Policy::default() },
             memory: &memory,
             kinds: KINDS,
+            rolled_back: &BTreeMap::new(),
             now: cases::now(),
         };
         match plan(&inputs, Some(&BTreeSet::from([name.clone()]))) {

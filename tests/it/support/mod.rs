@@ -18,6 +18,7 @@ mod page;
 mod repository;
 pub mod simulated;
 pub mod small;
+pub mod told;
 
 pub use account::{Account, Entry, Writes};
 pub use daemon::{Daemon, Options, Status, assert_quiet, http};

@@ -6,7 +6,7 @@ use driftless::daemon::{self, Surroundings};
 use driftless::settings::Settings;
 use driftless::sim::ledger::Entry;
 use driftless::sim::{Account, Options, serve};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -14,10 +14,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How much faster than in the real world the daemon looks, waits and asks: the account's time runs faster still.
+const SPEED: f64 = 4.0;
 /// How long the daemon may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A daemon that follows `env` on the branch `main` of a repository, on a simulated account.
+/// A daemon that follows `env` of a repository, on a simulated account.
 pub struct Simulated {
     /// The account.
     pub account: Account,
@@ -38,10 +40,15 @@ pub fn transport(account: &Account) -> Transport {
 
 /// An account whose time runs fast.
 pub fn account(number: &str, speed: f64) -> Account {
+    account_in(Options { account: number.to_owned(), speed, ..Options::default() })
+}
+
+/// An account with these options.
+pub fn account_in(options: Options) -> Account {
     // Its clock is tokio's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
-    Account::new(Options { account: number.to_owned(), speed, ..Options::default() })
+    Account::new(options)
 }
 
 /// An account on a port, for commands and the AWS CLI, until it is dropped.
@@ -94,9 +101,14 @@ impl Simulated {
 
     /// The same with the state that another one has left.
     pub fn start_in(state: Arc<tempfile::TempDir>, account: Account, repository: &Repository) -> Self {
+        Self::follow(state, account, repository, &json!({ "branch": "main" }))
+    }
+
+    /// The same with another reference than the branch `main`.
+    pub fn follow(state: Arc<tempfile::TempDir>, account: Account, repository: &Repository, reference: &Value) -> Self {
         let settings = json!({
             "sources": [{
-                "name": "test", "url": repository.path(), "ref": { "branch": "main" }, "path": "env",
+                "name": "test", "url": repository.path(), "ref": reference, "path": "env",
                 "interval": "1s", "driftInterval": "1s",
             }],
             "http": { "listen": "127.0.0.1:0" },
@@ -105,8 +117,10 @@ impl Simulated {
         });
         let settings: Settings = serde_json::from_value(settings).unwrap();
         let (told, listening) = mpsc::channel::<SocketAddr>();
-        let (stop, surroundings) =
-            (CancellationToken::new(), Surroundings { transport: Some(transport(&account)), panel: None });
+        let (stop, surroundings) = (
+            CancellationToken::new(),
+            Surroundings { transport: Some(transport(&account)), panel: None, speed: SPEED },
+        );
         let stopped = stop.clone();
         let daemon = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -88,9 +88,27 @@ const JOB_SECONDS: f64 = 5.0;
 #[derive(Debug, Clone, Default)]
 pub struct Images {
     rows: BTreeMap<String, Behaviour>,
-    /// What Lambda functions answer as lifecycle hooks, by ARN: whether they succeed. Others do.
-    pub hooks: BTreeMap<String, bool>,
+    /// What Lambda functions do as lifecycle hooks, by ARN.
+    pub hooks: BTreeMap<String, Function>,
 }
+
+/// What a Lambda function does as a lifecycle hook.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Function {
+    /// Seconds until it answers. ECS asks it again as long as it answers IN_PROGRESS.
+    pub seconds: f64,
+    /// Whether it then answers SUCCEEDED, or FAILED.
+    pub succeeds: bool,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self { seconds: FUNCTION_SECONDS, succeeds: true }
+    }
+}
+
+/// A Lambda function answers.
+const FUNCTION_SECONDS: f64 = 2.0;
 
 impl Images {
     /// From now on containers of this image (the whole text of it) do this.

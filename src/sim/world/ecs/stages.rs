@@ -9,6 +9,7 @@
 //! ```
 
 use super::deploy::{self, Cause};
+use super::images::Function;
 use super::scheduler;
 use super::state::{Group, ServiceDeployment};
 use crate::sim::wire::time;
@@ -56,8 +57,6 @@ pub enum Traffic {
 
 /// "The default value is 1440" minutes, and what comes then (API Reference, `TimeoutConfiguration`).
 const PAUSE_MINUTES: i64 = 1440;
-/// A Lambda function answers.
-const HOOK_SECONDS: f64 = 2.0;
 
 /// What a deployment does.
 pub fn program(configuration: &Value, has_source: bool) -> Vec<Step> {
@@ -293,13 +292,17 @@ fn ask(world: &mut World, deployment: &ServiceDeployment, hook: &Value, key: &st
         minutes as f64 * 60.0
     } else {
         details["targetArn"] = hook["hookTargetArn"].clone();
-        HOOK_SECONDS
+        function(world, &hook["hookTargetArn"]).seconds
     };
     details["$until"] = json!(world.now().as_millisecond() as f64 / 1000.0 + wait);
     if let Some(open) = world.ecs.deployments.get_mut(&deployment.arn) {
         open.hooks.push(details);
     }
     world.later(wait, Due::Stage(deployment.arn.clone()));
+}
+
+fn function(world: &World, arn: &Value) -> Function {
+    world.ecs.images.hooks.get(arn.as_str().unwrap_or_default()).copied().unwrap_or_default()
 }
 
 /// A function answers after a while; a pause ends by itself at its time.
@@ -309,12 +312,8 @@ fn answered_by_time(world: &mut World, deployment: &ServiceDeployment, asked: &V
         return false;
     }
     let pause = asked["targetType"] == "PAUSE";
-    let succeeds = if pause {
-        asked["timeoutAction"] == "CONTINUE"
-    } else {
-        let function = asked["targetArn"].as_str().unwrap_or_default();
-        world.ecs.images.hooks.get(function).copied().unwrap_or(true)
-    };
+    let succeeds =
+        if pause { asked["timeoutAction"] == "CONTINUE" } else { function(world, &asked["targetArn"]).succeeds };
     let status = match (pause, succeeds) {
         (true, _) => "TIMED_OUT",
         (false, true) => "SUCCEEDED",

@@ -8,6 +8,7 @@ mod stacks;
 mod tests;
 
 pub use images::{Image, image, push};
+pub use secrets::set_suffix;
 pub use stacks::stack;
 
 use super::{Answer, World};

@@ -221,6 +221,14 @@ fn delete(world: &mut World, input: &Value) -> Answer {
     Ok(json!({ "ARN": arn, "Name": name, "DeletionDate": time(gone) }))
 }
 
+/// Gives a secret the six characters that its ARN ends with, as they stand in a document that is older than it.
+pub fn set_suffix(world: &mut World, name: &str, suffix: &str) {
+    let arn = world.arn("secretsmanager", &format!("secret:{name}-{suffix}"));
+    if let Some(secret) = world.names.secrets.get_mut(name) {
+        secret.document["ARN"] = json!(arn);
+    }
+}
+
 /// Whether ECS can use a secret: `rest` is what stands behind the name in its ARN, json key, version stage and version
 /// id.
 pub fn usable(world: &World, name: &str, rest: &[&str]) -> bool {

@@ -1,4 +1,6 @@
-//! `driftless status`: what runs, and whether it is what git says; read from AWS now, without a daemon.
+//! `driftless status`: what runs, and whether it is what git says; read from AWS now, or asked of a running daemon.
+
+mod asked;
 
 use super::load::load;
 use super::plan::{connect, plan};
@@ -30,6 +32,9 @@ pub struct Options {
     /// Exit with 1 when a service is failed, drifted or unknown
     #[arg(long)]
     exit_status: bool,
+    /// Ask the daemon that listens here, instead of reading AWS
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "Where")]
+    address: Option<String>,
 }
 
 /// Everything was read just now.
@@ -45,7 +50,10 @@ struct Row {
 }
 
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
-    let Options { place, output, exit_status } = options;
+    let Options { place, output, exit_status, address } = options;
+    if let Some(address) = address {
+        return asked::run(&address, output, exit_status).await;
+    }
     let loaded = load(&place).await?;
     loaded.print_problems();
     let observer = connect(&loaded.desired()?.environment.scope).await?;
