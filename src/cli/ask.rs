@@ -1,5 +1,6 @@
 //! Asks a running daemon over its own port, in plain HTTP.
 
+use crate::core::act::Act;
 use crate::core::history::Listed;
 use anyhow::Context;
 use serde::Deserialize;
@@ -73,6 +74,18 @@ pub fn rows(address: &str, body: &str) -> anyhow::Result<Vec<Listed>> {
     let answer: Answer = serde_json::from_str(body)
         .with_context(|| format!("{address}: what it answers is not the history of a driftless of this version"))?;
     Ok(answer.deployments)
+}
+
+/// What people did to a service beside git, newest first.
+pub async fn acts(address: &str, cluster: &str, service: &str, limit: u16) -> anyhow::Result<Vec<Act>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        acts: Vec<Act>,
+    }
+    let path = format!("/api/v1/services/{}/{}/acts?limit={limit}", segment(cluster), segment(service));
+    let answer: Answer = serde_json::from_str(&api(address, &path).await?)
+        .with_context(|| format!("{address}: what it answers is not what a driftless of this version says"))?;
+    Ok(answer.acts)
 }
 
 /// A part of a path: nothing of it may end the part.

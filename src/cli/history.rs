@@ -2,10 +2,11 @@
 
 use super::service::OneService;
 use super::{Exit, Output, Where, ask};
+use crate::core::act::Act;
 use crate::core::event::Event;
 use crate::core::history::{Deployment, History, Listed, listed, when};
 use crate::core::id::{ServiceName, SourceName};
-use crate::daemon::engine::rebuilt;
+use crate::daemon::rebuild::rebuilt;
 use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::Timestamp;
@@ -41,37 +42,29 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         Some((cluster, name)) => (Some(cluster.to_owned()), name.to_owned()),
         None => (None, service),
     };
-    let rows = match place {
+    let (rows, acts) = match place {
         Some(place) => {
-            let rows = from_aws(cluster.as_deref(), &name, &place).await?;
-            let rows: Vec<Listed> = rows.into_iter().take(limit.into()).collect();
-            if output == Output::Json {
-                println!("{:#}", json!({ "deployments": rows }));
-                return Ok(Exit::Ok);
-            }
-            rows
+            let (rows, acts) = from_aws(cluster.as_deref(), &name, &place).await?;
+            (rows.into_iter().take(limit.into()).collect(), acts)
         }
         None => {
             let cluster = match cluster {
                 Some(cluster) => cluster,
                 None => cluster_of(&address, &name).await?,
             };
-            let body = ask::history(&address, &cluster, &name, limit).await?;
-            if output == Output::Json {
-                let answer: Value =
-                    serde_json::from_str(&body).with_context(|| format!("{address}: not a driftless"))?;
-                println!("{answer:#}");
-                return Ok(Exit::Ok);
-            }
-            ask::rows(&address, &body)?
+            let rows = ask::rows(&address, &ask::history(&address, &cluster, &name, limit).await?)?;
+            (rows, ask::acts(&address, &cluster, &name, limit).await?)
         }
     };
-    print!("{}", table(&rows, Timestamp::now()));
+    match output {
+        Output::Json => println!("{:#}", json!({ "deployments": rows, "acts": acts })),
+        Output::Human => print!("{}{}", table(&rows, Timestamp::now()), beside_git(&acts, Timestamp::now())),
+    }
     Ok(Exit::Ok)
 }
 
-/// The rows that a daemon without a history would begin with, newest first.
-async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::Result<Vec<Listed>> {
+/// The rows that a daemon without a history would begin with, newest first, and the act that a tag tells of.
+async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::Result<(Vec<Listed>, Vec<Act>)> {
     let one = OneService::look(name, place).await?;
     let scope = &one.loaded.desired()?.environment.scope;
     let asked = cluster.unwrap_or(scope.cluster.as_str());
@@ -82,17 +75,18 @@ async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::R
         scope.cluster
     );
     eprintln!(
-        "No daemon was asked: these are the service deployments that ECS keeps for 90 days, the newest {} at most; drift, \
-         earlier commits and what was changed are not known",
+        "No daemon was asked: these are the service deployments that ECS keeps for 90 days, the newest {} at most; drift \
+         and what was changed are not known",
         crate::aws::observe::PAST
     );
     let service = one.loaded.desired()?.service_id(&ServiceName::from(name));
-    let what = rebuilt(&one.observer, &one.snapshot, service, None).await.map_err(super::ended)?;
+    let what =
+        rebuilt(&one.observer, &one.snapshot, service, None, one.loaded.past.as_ref()).await.map_err(super::ended)?;
     let (at, source) = (Timestamp::now(), SourceName::from("here"));
     let mut rows: Vec<Deployment> =
         what.map(|what| History::default().apply(&Event { at, source, what })).unwrap_or_default();
     rows.reverse();
-    Ok(listed(rows, at))
+    Ok((listed(rows, at), Act::of(&one.tags).into_iter().collect()))
 }
 
 /// The cluster of the one service of this name.
@@ -158,6 +152,15 @@ fn table(rows: &[Listed], now: Timestamp) -> String {
     text
 }
 
+/// What people did beside git, a line each.
+fn beside_git(acts: &[Act], now: Timestamp) -> String {
+    if acts.is_empty() {
+        return String::new();
+    }
+    let lines = acts.iter().map(|act| format!("  {}  {act}\n", when(act.at, now)));
+    std::iter::once("\nBeside git:\n".to_owned()).chain(lines).collect()
+}
+
 fn short(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some(_) => text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect(),
@@ -168,6 +171,7 @@ fn short(text: &str, chars_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::act::Deed;
     use serde_json::json;
 
     fn row(number: u64, result: Value, more: Value) -> Listed {
@@ -210,6 +214,9 @@ mod tests {
 ";
         assert_eq!(table(&rows, now), expected);
         assert_eq!(table(&[], now), "Nothing was done yet.\n");
+        let act = Act { at: rows[0].deployment.started_at, deed: Deed::Paused, by: "marc".into(), why: "move".into() };
+        assert_eq!(beside_git(&[act], now), "\nBeside git:\n  today 14:04Z  paused by marc: \"move\"\n");
+        assert_eq!(beside_git(&[], now), "");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use super::action::Effect;
 use super::before::End;
+use super::history::StillKnown;
 use super::id::{Arn, ServiceId, SourceName};
 use super::image::Running;
 use super::log_lines::LogLines;
-use super::observed::{ServiceDeployment, ServiceFacts};
-use super::plan::{Applied, Cause, ServicePlan};
+use super::observed::ServiceFacts;
+use super::plan::{Cause, ServicePlan};
 use super::problem::Problem;
 use super::retry::Class;
 use super::rollout::Rollout;
@@ -101,14 +102,8 @@ pub enum What {
     Rebuilt {
         /// The service.
         service: ServiceId,
-        /// Its service deployments, newest first.
-        deployments: Vec<ServiceDeployment>,
-        /// What its tag says of the declaration that it was last brought up to date from.
-        applied: Option<Applied>,
-        /// Whether ECS could not bring that declaration up.
-        failed: bool,
-        /// The revision that it is set to run, and its images.
-        runs: Option<(Arn, Vec<String>)>,
+        /// What is known.
+        known: Box<StillKnown>,
     },
     /// A service left git. Nothing is deleted.
     Left {

@@ -1,15 +1,12 @@
 //! Reads and plans until a plan lacks nothing. The same for the daemon and for the commands.
 
-use super::images::running;
 use super::past::Past;
-use crate::aws::call::Error;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::{Declared, Desired};
-use crate::core::event::What;
-use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName};
+use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
 use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
-use crate::core::plan::{Applied, FAILED_TAG, Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
+use crate::core::plan::{Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
 use crate::core::shape::Shapes;
@@ -267,29 +264,6 @@ fn groups<'s>(snapshot: &'s Snapshot, name: &ServiceName) -> impl Iterator<Item 
         let other = balancer.pointer("/advancedConfiguration/alternateTargetGroupArn");
         first.into_iter().chain(other).filter_map(serde_json::Value::as_str)
     })
-}
-
-/// What ECS still knows of a service stands for a history that is not there; `None` where there is no service.
-///
-/// # Errors
-/// The service deployments cannot be read.
-pub async fn rebuilt(
-    observer: &Observer,
-    snapshot: &Snapshot,
-    service: ServiceId,
-    plan: Option<&ServicePlan>,
-) -> std::result::Result<Option<What>, Error> {
-    let name = &service.service;
-    let Some(live) = snapshot.live(&ResourceId::new(Kind::Service, name.as_str())) else { return Ok(None) };
-    let deployments = observer.past_deployments(name).await?;
-    let names = |facts: &ServiceFacts| running(snapshot, name, facts, None).shown.names;
-    let runs = snapshot.service(name).and_then(|facts| Some((facts.task_definition.clone()?, names(facts))));
-    let applied = Applied::of(&live.tags);
-    let failed = applied.as_ref().is_some_and(|applied| {
-        let planned = plan.is_some_and(|plan| plan.has_failed() && plan.short_digest() == applied.digest);
-        planned || live.tags.get(FAILED_TAG) == Some(&applied.digest)
-    });
-    Ok(Some(What::Rebuilt { service, deployments, applied, failed, runs }))
 }
 
 /// The message of a panic, where it has one.

@@ -20,6 +20,7 @@ pub mod lines;
 mod pass;
 pub mod past;
 mod queue;
+pub mod rebuild;
 pub mod recorder;
 pub mod source;
 

@@ -2,12 +2,13 @@
 
 use super::account::Account;
 use super::before;
-use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rebuilt, rollout_of};
+use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
 use super::intents::Intents;
 use super::lines::{keep_last_lines, lines_of};
+use super::rebuild::rebuilt;
 use super::recorder::Recorder;
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
@@ -228,7 +229,7 @@ async fn rebuild(
             Some(Observed::Present(_) | Observed::Unknown { .. }) | None => continue,
         }
         let plan = plans.get(name).and_then(|plan| plan.as_ref().ok());
-        match rebuilt(observer, snapshot, service.clone(), plan).await {
+        match rebuilt(observer, snapshot, service.clone(), plan, Some(&pass.environment.past)).await {
             Ok(what) => what.into_iter().for_each(|what| pass.recorder.record(&pass.environment.source, what)),
             Err(error) => {
                 // What may pass is asked again with the next pass.

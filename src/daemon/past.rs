@@ -3,6 +3,7 @@
 use crate::aws::tables;
 use crate::core::desired::{self, Context, Desired};
 use crate::core::id::{RepoPath, Revision};
+use crate::core::source;
 use crate::git;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,7 +46,12 @@ impl Past {
         Ok(desired)
     }
 
-    /// The same, on this thread.
+    /// What a commit says of itself, where the mirror has it; on this thread.
+    pub fn commit(&self, revision: &Revision) -> Option<source::Commit> {
+        git::commit_info(&self.mirror, revision, None).ok()
+    }
+
+    /// The same as [`Past::desired`], on this thread.
     pub fn blocking(&self, revision: &Revision) -> Result<Arc<Desired>, String> {
         let short = revision.short();
         let said = |error: git::Error| format!("commit {short}: {}", super::source::story(&error));

@@ -107,8 +107,8 @@ fn log(event: &Event) {
                 tracing::warn!(event = "failed", source, %service, class, %again_at, "{service}: {why}");
             }
         }
-        What::Rebuilt { service, deployments, .. } => {
-            let deployments = deployments.len();
+        What::Rebuilt { service, known } => {
+            let deployments = known.deployments.len();
             tracing::info!(event = "history_rebuilt", source, %service, deployments, "{service}: ECS still knows {deployments} deployments");
         }
         What::Left { service } => {

@@ -9,7 +9,7 @@ use crate::core::diff::{Managed, Path, diff};
 use crate::core::id::{Arn, Kind, ResourceId};
 use crate::core::normal::{Literal, Row, Rule, Table, digest, normalise, ordered};
 use crate::core::observed::{Facts, Live};
-use crate::core::plan::{CONTENT_TAG, Hold, Look, Note, Output, Planner};
+use crate::core::plan::{COMMIT_TAG, CONTENT_TAG, Hold, Look, Note, Output, Planner};
 use crate::core::shape::{Order, Shape};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -211,7 +211,8 @@ pub fn plan(planner: &mut Planner<'_>) {
         }
         Reuse::None => {
             let mut input = input;
-            tag(&mut input.document, planner.owner_tags(), &desired);
+            let commit = planner.inputs.revision.map(|commit| (COMMIT_TAG.to_owned(), commit.as_str().to_owned()));
+            tag(&mut input.document, planner.owner_tags().into_iter().chain(commit), &desired);
             let effect = if running.is_some() { Effect::RollingRestart } else { Effect::Create };
             planner.make(Action { call: Call::RegisterTaskDefinition, target: id, input }, effect, None);
         }
@@ -292,10 +293,10 @@ fn is_active(live: &Arc<Live>) -> bool {
     !matches!(live.facts, Facts::Revision { active: false })
 }
 
-/// Declared tags, and ours: environment and service, and the digest of the content.
-fn tag(document: &mut Value, made: BTreeMap<String, String>, desired: &Value) {
+/// Declared tags, and ours: environment, service and commit, and the digest of the content.
+fn tag(document: &mut Value, made: impl Iterator<Item = (String, String)>, desired: &Value) {
     let Value::Object(map) = document else { return };
-    let ours = made.into_iter().chain([(CONTENT_TAG.to_owned(), digest(desired))]);
+    let ours = made.chain([(CONTENT_TAG.to_owned(), digest(desired))]);
     let tags = map.entry("tags").or_insert_with(|| json!([]));
     if let Value::Array(tags) = tags {
         tags.extend(ours.map(|(key, value)| json!({ "key": key, "value": value })));

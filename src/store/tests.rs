@@ -3,7 +3,7 @@
 use super::file::{Database, MIGRATIONS, NAME, ROWS_MAX};
 use super::*;
 use crate::core::act::Deed;
-use crate::core::history::Outcome;
+use crate::core::history::{Outcome, StillKnown};
 use crate::core::observed::ServiceDeployment;
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -196,10 +196,7 @@ fn past(name: &str, at: i64) -> Event {
     };
     let what = What::Rebuilt {
         service: service(name),
-        deployments: vec![deployment],
-        applied: None,
-        failed: false,
-        runs: None,
+        known: Box::new(StillKnown { deployments: vec![deployment], ..StillKnown::default() }),
     };
     Event { at: Timestamp::UNIX_EPOCH, source: "prod".into(), what }
 }

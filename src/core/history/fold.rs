@@ -1,7 +1,7 @@
 //! Events -> rows. A row begins with the first step that is done, is continued by every plan of the same declaration, and
 //! ends with the first plan that shows what came of it; so a row that a stop left open is continued after the start.
 
-use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX};
+use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX, rebuilt};
 use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
 use crate::core::before::End;
@@ -9,8 +9,7 @@ use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
 use crate::core::image;
 use crate::core::log_lines::LogLines;
-use crate::core::observed::ServiceDeployment;
-use crate::core::plan::{Applied, Cause, FAILED_UNTOLD, Hold, Note, ServicePlan};
+use crate::core::plan::{Cause, FAILED_UNTOLD, Hold, Note, ServicePlan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::Rollout;
 use crate::core::source;
@@ -79,13 +78,13 @@ impl History {
             What::Left { service: id } => {
                 self.service(id).end(*at, Outcome::Superseded, Some("it left git".into())).into_iter().collect()
             }
-            What::Rebuilt { service: id, deployments, applied, failed, runs } => {
+            What::Rebuilt { service: id, known } => {
                 let service = self.service(id);
                 // What was recorded is better than what can be rebuilt.
                 if service.newest.is_some() {
                     return Vec::new();
                 }
-                let rows = rebuilt(id, source, deployments, (applied.as_ref(), *failed), runs.as_ref());
+                let rows = rebuilt::rows(id, source, known);
                 service.newest = rows.last().cloned();
                 rows
             }
@@ -366,66 +365,8 @@ fn failed(plan: &ServicePlan) -> Option<&String> {
     })
 }
 
-/// Rows of what ECS still knows, oldest first.
-fn rebuilt(
-    id: &ServiceId,
-    source: &SourceName,
-    deployments: &[ServiceDeployment],
-    (applied, failed): (Option<&Applied>, bool),
-    runs: Option<&(Arn, Vec<String>)>,
-) -> Vec<Deployment> {
-    let mut rows = Vec::new();
-    for (newer, deployment) in deployments.iter().enumerate() {
-        let Some(started_at) = deployment.created_at else { continue };
-        let result = match deployment.status.as_str() {
-            "SUCCESSFUL" => Some(Outcome::Live),
-            "ROLLBACK_SUCCESSFUL" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_REQUESTED" => Some(Outcome::RolledBack),
-            "STOPPED" if newer > 0 => Some(Outcome::Superseded),
-            "STOPPED" | "ROLLBACK_FAILED" => Some(Outcome::Failed),
-            // Of several that go on the newest one is what ECS works on.
-            _ if newer > 0 => Some(Outcome::Superseded),
-            _ => None,
-        };
-        let is_run = runs.is_some_and(|(arn, _)| deployment.task_definition.as_ref() == Some(arn));
-        let good = matches!(result, Some(Outcome::Live) | None);
-        // The tag is about the newest one, if that came to what the tags say.
-        let known = applied.filter(|_| newer == 0 && if failed { !good } else { good && is_run });
-        let commit = |revision: &String| Commit {
-            revision: revision.as_str().into(),
-            subject: String::new(),
-            author: String::new(),
-        };
-        rows.push(Deployment {
-            service: id.clone(),
-            number: 0,
-            source: source.clone(),
-            commit: known.and_then(|applied| applied.commit.as_ref()).map(commit),
-            declaration: known.map(|applied| applied.digest.clone()).unwrap_or_default(),
-            cause: None,
-            started_at,
-            ended_at: result.and(deployment.finished_at),
-            merged_at: None,
-            result,
-            reason: deployment.reason.clone().filter(|_| !good).map(shortened),
-            last_lines: None,
-            task_definition: deployment.task_definition.clone(),
-            images: runs.filter(|_| is_run).map(|(_, images)| images.clone()).unwrap_or_default(),
-            digests: BTreeMap::new(),
-            changes: Vec::new(),
-            before: Vec::new(),
-            steps: Vec::new(),
-            restarts: true,
-            rebuilt: true,
-        });
-    }
-    rows.reverse();
-    for (row, number) in rows.iter_mut().zip(1..) {
-        row.number = number;
-    }
-    rows
-}
-
-fn shortened(text: String) -> String {
+/// A text of a row, not longer than it may be.
+pub(super) fn shortened(text: String) -> String {
     match text.char_indices().nth(TEXT_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -438,8 +379,10 @@ mod tests {
     use crate::core::action::Action;
     use crate::core::before::Before;
     use crate::core::diff::{Path, change};
+    use crate::core::history::StillKnown;
     use crate::core::id::{Kind, ResourceId, StepId};
-    use crate::core::plan::Step;
+    use crate::core::observed::ServiceDeployment;
+    use crate::core::plan::{Applied, Step};
     use serde_json::json;
 
     fn id() -> ServiceId {
@@ -801,53 +744,35 @@ mod tests {
     }
 
     #[test]
-    fn what_ecs_still_knows_becomes_rows() {
-        let of = |number: &str, status: &str, created: i64, finished: Option<i64>| ServiceDeployment {
+    fn what_was_rebuilt_is_continued() {
+        let newest = ServiceDeployment {
             arn: Arn::from("arn:of:a:deployment"),
-            status: status.into(),
-            reason: Some("ECS said".into()),
-            task_definition: Some(revision(number)),
+            status: "IN_PROGRESS".into(),
+            reason: None,
+            task_definition: Some(revision("4")),
             sources: Vec::new(),
             images: BTreeMap::new(),
             stage: None,
             production_percent: None,
             hooks: vec![],
-            created_at: Timestamp::from_second(created).ok(),
-            finished_at: finished.and_then(|at| Timestamp::from_second(at).ok()),
+            created_at: Timestamp::from_second(400).ok(),
+            finished_at: None,
         };
-        let past = |newest: &str, tag: &str| What::Rebuilt {
-            service: id(),
-            deployments: vec![
-                of("4", newest, 400, (newest != "IN_PROGRESS").then_some(450)),
-                of("3", "ROLLBACK_SUCCESSFUL", 300, Some(350)),
-                of("2", "STOPPED", 200, Some(210)),
-                of("1", "SUCCESSFUL", 100, Some(150)),
-            ],
-            applied: Applied::of(&BTreeMap::from([("driftless:applied".to_owned(), tag.to_owned())])),
-            failed: newest == "ROLLBACK_SUCCESSFUL",
-            runs: Some((revision("4"), vec!["registry/web:v4".into()])),
+        let known = StillKnown {
+            deployments: vec![newest],
+            applied: Applied::of(&BTreeMap::from([(
+                "driftless:applied".to_owned(),
+                "aaaaaaaaaaaaaaaa bbbb".to_owned(),
+            )])),
+            runs: Some(revision("4")),
+            ..StillKnown::default()
         };
         let mut history = History::default();
         let event = |what| Event { at: Timestamp::from_second(500).unwrap(), source: "prod".into(), what };
-        let rows = history.apply(&event(past("SUCCESSFUL", "aaaaaaaaaaaaaaaa bbbb")));
-        let text: Vec<String> = rows.iter().map(row_text).collect();
-        let expected = [
-            "1 ? web:1 live 100..150 steps 0 -",
-            "2 ? web:2 superseded 200..210 steps 0 ECS said",
-            "3 ? web:3 rolled back 300..350 steps 0 ECS said",
-            "4 b web:v4 live 400..450 steps 0 -",
-        ];
-        assert_eq!(text, expected);
-        assert!(rows.iter().all(|row| row.rebuilt));
-        assert_eq!(history.apply(&event(past("SUCCESSFUL", "a b"))), [], "only where there is nothing");
-
-        let rows = History::default().apply(&event(past("ROLLBACK_SUCCESSFUL", "aaaaaaaaaaaaaaaa bbbb")));
-        assert_eq!(rows.last().map(row_text).as_deref(), Some("4 b web:v4 rolled back 400..450 steps 0 ECS said"));
-
-        // One that is under way is continued.
-        let mut history = History::default();
-        history.apply(&event(past("IN_PROGRESS", "aaaaaaaaaaaaaaaa bbbb")));
+        let past = || What::Rebuilt { service: id(), known: Box::new(known.clone()) };
+        assert_eq!(history.apply(&event(past())).len(), 1);
         let rows = history.apply(&event(planned(plan("sync", "a", "4"), "a", Some(tasks("4", "completed")))));
-        assert_eq!(rows.iter().map(row_text).collect::<Vec<_>>(), ["4 b web:4 live 400..500 steps 0 -"]);
+        assert_eq!(rows.iter().map(row_text).collect::<Vec<_>>(), ["1 b web:4 live 400..500 steps 0 -"]);
+        assert_eq!(history.apply(&event(past())), [], "only where there is nothing");
     }
 }

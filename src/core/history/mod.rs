@@ -2,6 +2,7 @@
 //! of drift. [`History`] makes the rows of events; [`listed`] adds what only the rows around one show.
 
 mod fold;
+mod rebuilt;
 
 use super::id::{Arn, Revision, ServiceId, SourceName};
 use super::log_lines::LogLines;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use fold::History;
+pub use rebuilt::{KnownRevision, StillKnown};
 
 /// The most changes that a row keeps; beyond them it says how many more there were.
 pub const CHANGES_MAX: usize = 50;

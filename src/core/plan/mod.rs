@@ -35,8 +35,8 @@ use std::time::Duration;
 
 pub use note::{Moved, Note};
 pub use planner::{
-    APPLIED_TAG, Applied, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output, Planner,
-    SERVICE_TAG, declared_tags, owner,
+    APPLIED_TAG, Applied, COMMIT_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output,
+    Planner, SERVICE_TAG, declared_tags, owner,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.

@@ -26,6 +26,8 @@ pub const FAILED_TAG: &str = "driftless:failed";
 pub const FAILED_UNTOLD: &str = "ECS could not bring it up";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
 pub const CONTENT_TAG: &str = "driftless:content";
+/// The tag with the commit that a task definition revision was registered for.
+pub const COMMIT_TAG: &str = "driftless:commit";
 /// The tag that names the service whose documents a thing was made from.
 pub const SERVICE_TAG: &str = "driftless:service";
 /// The tag that names the environment that made a thing.

@@ -2,9 +2,8 @@
 //! account itself.
 
 use super::{FIRST, SPEED, Service, answer, is_told, newest, prepared, repository, second, updates, waiting_hook};
-use crate::support::simulated::Served;
 use crate::support::told::{golden, told_by_several};
-use crate::support::{Page, Repository, Simulated, driftless_with, small};
+use crate::support::{Page, Repository, Simulated, small};
 use driftless::sim::Account;
 use driftless::sim::fault::{Fault, Trigger};
 use driftless::sim::world::ecs::images::Function;
@@ -154,37 +153,6 @@ fn a_new_commit_in_each_phase_wins() {
     });
     daemon.pass(3);
     is_told("new-commit", &daemon, &names(), since);
-}
-
-#[test]
-fn a_rollback_in_each_phase_brings_the_first_one_back() {
-    let account = prepared();
-    let (repository, daemon, _state, since) = begin(&account);
-    let served = Served::start(&account);
-    let path = repository.path().display().to_string();
-    let command = |name: &str, act: &[&str]| {
-        driftless_with(&served.env, &[&[act[0], name], &act[1..], &["--repo", &path, "--path", "env"]].concat())
-    };
-    in_each_phase(&account, |name| {
-        is_known(&daemon, name);
-        let said = command(name, &["rollback", "--reason", "it looks bad"]);
-        if name == "waiting" {
-            // Its answer is quicker, and holds the commit as well.
-            assert!(said.assert_status(1).stderr.contains("driftless reject waiting"));
-            command(name, &["reject"]).assert_status(0);
-        } else {
-            said.assert_status(0);
-        }
-    });
-    daemon.wait_until("the first one of each runs", |status| {
-        names().iter().all(|name| {
-            let seen = status.service(name);
-            let held = if *name == "waiting" { "failed" } else { "held" };
-            seen["state"] == held && seen["images"] == json!([FIRST]) && seen["tasks"]["running"] == 1
-        })
-    });
-    daemon.pass(5);
-    is_told("rollback", &daemon, &names(), since);
 }
 
 #[test]

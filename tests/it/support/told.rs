@@ -65,11 +65,11 @@ pub fn told(daemon: &Simulated, cluster: &str, service: &str, since: usize) -> S
         let _ = writeln!(told, "  history  {row}");
     }
     let label = format!("service=\"{service}\"");
-    let ended = |result: &&str| {
+    let ended = |result: &str| {
         let count = daemon.series("driftless_deployments_total", &[&label, &format!("result=\"{result}\"")]);
         (count > 0).then(|| format!("{count} {result}"))
     };
-    let mut results: Vec<String> = RESULTS.iter().filter_map(|result| ended(&result)).collect();
+    let mut results: Vec<String> = RESULTS.iter().filter_map(|result| ended(result)).collect();
     if results.is_empty() {
         results.push("none ended".into());
     }
