@@ -123,7 +123,13 @@ fn wait_for_rows_rebuilt(daemon: &Simulated, bad: &str) {
     daemon.wait_until("it has looked", |status| status.services().iter().any(|service| service["state"] == "failed"));
     daemon.wait_until("the history is rebuilt", |_| rows(daemon).len() == 3);
     daemon.pass(3);
-    assert_eq!(rows(daemon), ["3 rolled_back - web:3 ", "2 live - web:2 ?", "1 live - web:1 ?"]);
+    // The commits stand in tags of the service and of its revisions; the mirror knows what they say.
+    let expected = [
+        "3 rolled_back - web:3-crash-1 web: 3, which crashes",
+        "2 live - web:2 web: 2",
+        "1 live - web:1 web: the first one",
+    ];
+    assert_eq!(rows(daemon), expected);
     let all: Value = serde_json::from_str(&daemon.page(ROWS)).unwrap();
     assert_eq!(all["deployments"][0]["commit"]["revision"], json!(bad), "the tag's");
     assert!(all["deployments"].as_array().unwrap().iter().all(|row| row["rebuilt"] == true), "{all}");
