@@ -62,6 +62,8 @@ pub enum What {
         plan: Arc<ServicePlan>,
         /// The commit that it was made from: by now the source may have moved on.
         commit: Commit,
+        /// The commit that last changed what it declares, where that is known.
+        changed_by: Option<Box<Commit>>,
         /// How its tasks are doing; `None` when that is not known.
         tasks: Option<Box<Tasks>>,
     },

@@ -325,7 +325,7 @@ impl Status {
                 }
             }
             What::Started { .. } | What::Done { .. } | What::Ran { .. } | What::Rebuilt { .. } => {}
-            What::Planned { plan, commit, tasks } => {
+            What::Planned { plan, commit, changed_by: _, tasks } => {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = Some(commit.clone());
                 service.error = None;

@@ -351,7 +351,9 @@ impl Pass {
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
         let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, lines));
         let commit = self.environment.commit.clone();
-        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks: tasks.map(Box::new) });
+        let changed_by = self.environment.changed_by.get(name).cloned().map(Box::new);
+        let tasks = tasks.map(Box::new);
+        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, changed_by, tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),

@@ -108,6 +108,7 @@ fn shared(
             before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::from([file.clone()]),
+            of_each_commit: false,
         })
     })
 }

@@ -114,6 +114,8 @@ pub struct Declared {
     pub left: BTreeSet<String>,
     /// All files that were read for it.
     pub inputs: BTreeSet<RepoPath>,
+    /// Whether it says something of the commit or its tag (`git.…`), so that it may change without its files.
+    pub of_each_commit: bool,
 }
 
 impl Declared {
@@ -144,6 +146,7 @@ impl Declared {
             before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::new(),
+            of_each_commit: false,
         }
     }
 

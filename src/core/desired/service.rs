@@ -140,6 +140,7 @@ impl Service<'_> {
             before,
             left: BTreeSet::new(),
             inputs: BTreeSet::new(),
+            of_each_commit: self.used.iter().any(|name| name.starts_with("git.")),
         })
     }
 

@@ -53,7 +53,7 @@ impl History {
     pub fn apply(&mut self, event: &Event) -> Vec<Deployment> {
         let Event { at, source, what } = event;
         match what {
-            What::Planned { plan, commit, tasks } => {
+            What::Planned { plan, commit, changed_by, tasks } => {
                 let service = self.service(&plan.id);
                 let changed = match tasks {
                     Some(tasks) => service.judge(*at, plan, tasks),
@@ -62,7 +62,7 @@ impl History {
                 let planned = || Planned {
                     at: *at,
                     plan: plan.clone(),
-                    commit: commit.clone(),
+                    commit: changed_by.as_deref().unwrap_or(commit).clone(),
                     tasks: tasks.as_deref().cloned(),
                 };
                 service.planned = (!plan.steps.is_empty()).then(planned);
@@ -511,7 +511,7 @@ mod tests {
             author: "ana".into(),
             committed_at: Timestamp::UNIX_EPOCH,
         };
-        What::Planned { plan: Arc::new(plan), commit, tasks: tasks.map(Box::new) }
+        What::Planned { plan: Arc::new(plan), commit, changed_by: None, tasks: tasks.map(Box::new) }
     }
 
     fn done(operation: &'static str, effect: Effect, arn: Option<Arn>) -> What {
