@@ -114,7 +114,8 @@ pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let held = RolledBack::of(&service.tags, &declared.digest);
     let failed = service.tags.get(FAILED_TAG) == Some(&short_digest(&declared.digest))
         || matches!(service.rollout(), Some(Rollout::Failed { .. } | Rollout::Unhealthy { .. }));
-    let retried = format!("retry {}", short_digest(&declared.digest));
+    // The time tells one asking from another: a task before the rollout is run once for each.
+    let retried = format!("retry {} {}", short_digest(&declared.digest), Timestamp::now().as_millisecond());
     let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)];
     service.note(Deed::Retried, (&service.who().await?, ""), &tags).await?;
     match held {

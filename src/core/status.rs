@@ -162,13 +162,14 @@ impl ServiceStatus {
     }
 
     fn fresh_state(&self) -> State {
-        let (plan, tasks) = match (&self.plan, &self.tasks) {
-            (Some(plan), Some(tasks)) => (plan, tasks),
-            // It is not there yet, and was looked for.
-            (Some(plan), None) if plan.is_whole() && matches!(plan.cause, Cause::Create | Cause::Blocked) => {
-                return if plan.has_failed() { State::Failed } else { State::Pending };
-            }
-            _ => return State::Unknown,
+        let Some(plan) = &self.plan else { return State::Unknown };
+        let Some(tasks) = &self.tasks else {
+            // What is not there yet has no tasks to be seen.
+            return match plan.cause {
+                Cause::Create if plan.has_failed() => State::Failed,
+                Cause::Create | Cause::Blocked if plan.is_whole() => State::Pending,
+                _ => State::Unknown,
+            };
         };
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
@@ -328,8 +329,8 @@ impl Status {
                     service.left = false;
                 }
             }
-            What::Started { .. } | What::Done { .. } | What::Rebuilt { .. } => {}
-            What::Planned { plan, commit, tasks } => {
+            What::Started { .. } | What::Done { .. } | What::Ran { .. } | What::Rebuilt { .. } => {}
+            What::Planned { plan, commit, changed_by: _, tasks } => {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = Some(commit.clone());
                 service.error = None;

@@ -5,7 +5,7 @@ use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::{Declared, Desired};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
-use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
+use crate::core::observed::{Facts, Observed, ServiceDeployment, ServiceFacts, Snapshot};
 use crate::core::plan::{Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
@@ -106,6 +106,10 @@ async fn rolled_back(
         let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
         match older(task.past, &found, name).await {
             Ok(mut older) => {
+                // Who goes back does not go through an old image's migrations again.
+                if !older.before.is_empty() {
+                    Arc::make_mut(&mut older).before.clear();
+                }
                 // Who may begin something and when is a rule of today, whatever the commit says that is gone back to.
                 if older.sync.windows != declared.sync.windows || older.sync.mode != declared.sync.mode {
                     let older = &mut Arc::make_mut(&mut older).sync;
@@ -208,13 +212,15 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         Some(Facts::Stopped(all)) => all.as_slice(),
         _ => &[],
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut looked, mut all) = (Vec::new(), 0, 0);
     for group in groups(snapshot, name) {
+        all += 1;
         match snapshot.get(&ResourceId::new(Kind::Targets, group)) {
             Some(Observed::Present(live)) => {
                 if let Facts::Targets(found) = &live.facts {
                     targets.extend(found.iter().cloned());
                 }
+                looked += 1;
             }
             // What was not seen is not called fine.
             Some(Observed::Unknown { why }) => {
@@ -222,10 +228,12 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
                 let (running, desired) = (facts.running, facts.desired);
                 return Some(Rollout::InProgress { running, desired, failed: 0, note });
             }
-            Some(Observed::Absent) | None => {}
+            Some(Observed::Absent) => looked += 1,
+            None => {}
         }
     }
-    Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+    let targets = (all > 0 && looked == all).then_some(targets.as_slice());
+    Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets }))
 }
 
 /// The same, and that it may take as long only as git allows.
@@ -241,9 +249,7 @@ pub fn followed(
     let began = match live.map(|live| &live.facts) {
         Some(Facts::Deployments(all)) => {
             let evidence = Evidence { deployments: all, ..Evidence::default() };
-            let followed = evidence.deployment_of(revision.or_else(runs));
-            // What came up once, and is gone back to, began long ago.
-            followed.filter(|deployment| deployment.finished_at.is_none()).and_then(|deployment| deployment.created_at)
+            evidence.deployment_of(revision.or_else(runs)).and_then(ServiceDeployment::counted_from)
         }
         _ => None,
     };

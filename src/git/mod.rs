@@ -24,6 +24,7 @@
 
 mod address;
 mod authoring;
+mod changes;
 mod commit;
 mod error;
 mod folder;
@@ -37,6 +38,7 @@ mod session;
 
 pub use address::masked;
 pub use authoring::Authoring;
+pub use changes::{Change, last_changes};
 pub use commit::CommitFiles;
 pub use error::Error;
 pub use folder::Folder;
