@@ -151,7 +151,7 @@ pub struct Where {
     /// A repository to read a commit of, instead of the folder as it is: https, ssh or a local path
     #[arg(long, value_name = "URL")]
     pub repo: Option<String>,
-    /// The branch to read
+    /// The branch to read; main when left out
     #[arg(long = "ref", value_name = "BRANCH", requires = "repo")]
     pub reference: Option<String>,
     /// The file of a private key for ssh

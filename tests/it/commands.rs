@@ -189,6 +189,8 @@ fn eight_commands_and_what_the_daemon_makes_of_them() {
     let status = person.is("web", "held", "1");
     assert_eq!(status.service("web")["rolledBack"]["why"], json!("500s"));
     assert_eq!(person.gauge("driftless_service_held", "web"), 1);
+    let said = person.asks(&["status"]);
+    assert!(said.contains(&format!("small/web  held   2/2    web:1  {first}  ")), "{said}");
     person.page_says(
         "web",
         &[&format!("rolled back to {first} by driftless: \"500s\""), "driftless retry web --repo REPO --path env"],
@@ -293,6 +295,14 @@ fn a_person_in_a_hurry_is_told_what_was_wrong() {
     }
     let said = refused(&["history", "wbe", "--address", daemon.address()], 1);
     assert!(said.contains("follows no service wbe, did you mean web?: there are app, web; of one that left"), "{said}");
+
+    // Nobody in particular.
+    let endpoint = ["AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED"];
+    let env = person.served.env.iter().filter(|(name, _)| endpoint.contains(&name.as_str()));
+    let env = env.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let folder = repository.environment().display().to_string();
+    let said = driftless_with(&env, &["resume", "web", "--path", &folder]).assert_status(5).stderr;
+    assert!(said.starts_with("error: no AWS credentials were found: set AWS_PROFILE, or"), "{said}");
 
     // No service of that name, nothing to be about, no reason.
     for verb in ["pause", "resume", "approve", "reject", "retry", "rollback"] {
