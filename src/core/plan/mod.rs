@@ -34,7 +34,7 @@ use std::fmt;
 pub use note::{Moved, Note};
 pub use planner::{
     APPLIED_TAG, Applied, COMMIT_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output,
-    Planner, SERVICE_TAG, declared_tags, owner,
+    Planner, SERVICE_TAG, declared_tags, owner, retry_tag,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.

@@ -1,6 +1,6 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
-use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
+use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds, short_digest};
 use crate::core::act::Act;
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::desired::{Declared, Section, Workload};
@@ -21,6 +21,8 @@ pub const APPLIED_TAG: &str = "driftless:applied";
 /// The tag that says which declaration ECS could not bring up: it is not tried again, also by a process that was started
 /// since.
 pub const FAILED_TAG: &str = "driftless:failed";
+/// What [`FAILED_TAG`] holds when nothing is known to have failed any more.
+const FAILED_ENDED: &str = "-";
 /// What is said of a failure of which only the tag is known.
 pub const FAILED_UNTOLD: &str = "ECS could not bring it up";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
@@ -31,6 +33,11 @@ pub const COMMIT_TAG: &str = "driftless:commit";
 pub const SERVICE_TAG: &str = "driftless:service";
 /// The tag that names the environment that made a thing.
 pub const ENVIRONMENT_TAG: &str = "driftless:environment";
+
+/// What [`FAILED_TAG`] holds while somebody wants that a declaration, by its whole digest, is tried once more.
+pub fn retry_tag(digest: &str) -> String {
+    format!("retry {}", short_digest(digest))
+}
 
 /// Where the ARN of a planned thing comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -523,17 +530,26 @@ impl<'p> Planner<'p> {
         {
             return Some(reason.clone());
         }
-        let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
         // Who asks for it now may try again.
-        let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
+        let same = *self.failed_tag()? == self.plan.short_digest() && !self.inputs.policy.asked;
         same.then(|| FAILED_UNTOLD.to_owned())
     }
 
     /// Whether somebody asked that what ECS could not bring up is tried once more.
     pub fn is_retried(&self) -> bool {
-        let live = self.inputs.snapshot.live(&self.service_resource());
-        let tag = live.and_then(|live| live.tags.get(FAILED_TAG)?.strip_prefix("retry "));
-        tag == Some(&*self.plan.short_digest())
+        self.failed_tag().is_some_and(|tag| *tag == retry_tag(&self.plan.digest))
+    }
+
+    fn failed_tag(&self) -> Option<&'p String> {
+        self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)
+    }
+
+    /// The tag of a plan that deploys what has failed before: it is tried once, also where nobody is there to see what comes
+    /// of it.
+    pub fn tried_again(&self) -> Option<(String, String)> {
+        let deploys = self.plan.steps.iter().any(|step| step.action.call == Call::UpdateService);
+        let failed = self.failed_tag().is_some_and(|tag| *tag == self.plan.short_digest()) || self.is_retried();
+        (deploys && failed).then(|| (FAILED_TAG.to_owned(), FAILED_ENDED.to_owned()))
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.

@@ -457,6 +457,7 @@ pub fn mark(planner: &mut Planner<'_>) {
     if !applied.as_ref().is_some_and(same) {
         tags.insert(APPLIED_TAG.into(), planner.applied_tag());
     }
+    tags.extend(planner.tried_again());
     let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
     if let Some(action) = action {
         planner.step(action, Effect::NoRestart, None);
