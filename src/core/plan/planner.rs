@@ -566,7 +566,9 @@ impl<'p> Planner<'p> {
     /// Whether what git says now was applied before, so that a difference is drift.
     pub fn applied_already(&self) -> bool {
         let tagged = self.live_applied().is_some_and(|applied| applied.digest == self.plan.short_digest());
-        tagged || self.memory.applied.as_ref() == Some(&self.plan.digest)
+        // Something else was begun since, and did not come to the end at which it is written down.
+        let other = self.memory.begun.as_ref().is_some_and(|begun| *begun != self.plan.digest);
+        !other && (tagged || self.memory.applied.as_ref() == Some(&self.plan.digest))
     }
 
     pub(super) fn finish(mut self) -> (ServicePlan, BTreeSet<ResourceId>) {
