@@ -363,9 +363,7 @@ impl Pass {
         let mut written = 0;
         let done = execute(observer, plan, &self.intents, priority, &self.stop, |step, arn| {
             written += 1;
-            if step.action.call.operation() == "RegisterTaskDefinition" {
-                memory.rolling = arn.cloned();
-            }
+            memory.done(plan, step, arn);
             let what = What::Done {
                 service: plan.id.clone(),
                 operation: step.action.call.operation(),
@@ -388,11 +386,10 @@ impl Pass {
             Ok(()) => {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
-                memory.applied = Some(plan.digest.clone());
-                memory.deployed_anew(plan);
+                memory.carried_out(plan);
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
-                memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                memory.last_lines = None;
                 // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
                 if plan.deploys_anew() {
                     memory.rolling = None;
