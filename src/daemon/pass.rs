@@ -96,7 +96,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
             return;
         }
     };
-    let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
+    let (mut plans, mut snapshot) = pass.plan(&observer).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
     rebuild(&pass, &observer, &plans, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
@@ -217,14 +217,17 @@ async fn rebuild(
 }
 
 impl Pass {
-    async fn plan(
-        &self,
-        observer: &Observer,
-        memory: BTreeMap<ServiceName, Memory>,
-    ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
-        let now = Timestamp::now();
-        let snapshot = if self.only_follows() { observer.recent(now) } else { Snapshot::new(now) };
-        self.plan_with(observer, memory, snapshot).await
+    async fn plan(&self, observer: &Observer) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
+        if self.only_follows() {
+            let recent = observer.recent(Timestamp::now());
+            let (plans, snapshot) = self.plan_with(observer, self.memory.clone(), recent).await;
+            let writes = |plan: &ServicePlan| !plan.steps.is_empty() && plan.holds.is_empty();
+            // What is written is planned from what was read for it.
+            if !plans.values().flatten().any(writes) {
+                return (plans, snapshot);
+            }
+        }
+        self.plan_with(observer, self.memory.clone(), Snapshot::new(Timestamp::now())).await
     }
 
     async fn plan_with(
@@ -424,6 +427,10 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     if plan.is_in_sync() {
         memory.applied = Some(plan.digest.clone());
         memory.begun = None;
+        // What was asked for before is not, any more.
+        if memory.rolling.is_some() {
+            memory.rolling.clone_from(&plan.task_definition);
+        }
         if state == Some(&Rollout::Completed) {
             // It has been live: what happens from here on is drift, not a failed rollout.
             memory.rolling = None;
