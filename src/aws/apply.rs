@@ -11,6 +11,7 @@ use aws_sdk_applicationautoscaling::operation as autoscaling;
 use aws_sdk_cloudwatch::operation as cloudwatch;
 use aws_sdk_cloudwatchlogs::operation as logs;
 use aws_sdk_ecs::operation as ecs;
+use aws_sdk_ecs::types::Failure;
 use aws_sdk_elasticloadbalancingv2::operation as elbv2;
 use aws_sdk_servicediscovery::operation as discovery;
 use serde_json::Value;
@@ -51,6 +52,14 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
         Call::UpdateService => send!(ecs.update_service, ecs::update_service::UpdateServiceInput, |answer| {
             answer.service().and_then(|changed| changed.service_arn())
         }),
+        Call::RunTask => {
+            let input = WithInput(typed::<ecs::run_task::RunTaskInput>(operation, &input)?);
+            let request = clients.ecs.run_task().customize().interceptor(input);
+            let answer = clients.calls.call(operation, priority, request.send()).await?;
+            let task = answer.tasks().first().and_then(|task| task.task_arn());
+            Some(Arn::from(task.ok_or_else(|| not_placed(operation, answer.failures()))?))
+        }
+        Call::StopTask => send!(ecs.stop_task, ecs::stop_task::StopTaskInput),
         Call::StopServiceDeployment => {
             send!(ecs.stop_service_deployment, ecs::stop_service_deployment::StopServiceDeploymentInput)
         }
@@ -140,6 +149,18 @@ pub async fn apply(clients: &Clients, action: &Action, input: Value, priority: P
         Call::AssociateKmsKey => send!(logs.associate_kms_key, logs::associate_kms_key::AssociateKmsKeyInput),
         Call::TagLogs => send!(logs.tag_resource, logs::tag_resource::TagResourceInput),
     })
+}
+
+/// An answer without a task: ECS found no place for it (API reference, "API failure reasons"), and started nothing. As soon as
+/// there is room, the same goes well.
+fn not_placed(operation: Operation, failures: &[Failure]) -> Error {
+    let reason = |failure: &Failure| {
+        let detail = failure.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+        format!("{}{detail}", failure.reason().unwrap_or("no reason given"))
+    };
+    let reasons: Vec<String> = failures.iter().map(reason).collect();
+    let reasons = if reasons.is_empty() { "ECS does not say why".to_owned() } else { reasons.join("; ") };
+    Error::local(operation, Class::Dependency, format!("no task was started: {reasons}"))
 }
 
 /// The SDK's input of a document. What was checked while reading fits; anything else is named, not sent.

@@ -6,12 +6,13 @@ use super::{Exit, Where};
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::document::check::duration;
-use crate::core::id::{Arn, ServiceName};
+use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
 use crate::core::observed::ServiceFacts;
 use crate::core::plan::text::Header;
 use crate::core::plan::{Hold, Memory, Policy, ServicePlan};
 use crate::core::retry::{Class, backoff};
 use crate::core::rollout::Rollout;
+use crate::daemon::before;
 use crate::daemon::engine::{followed, look_at_rollouts};
 use crate::daemon::execute::{Stop, Writes, execute};
 use crate::daemon::lines::keep_last_lines;
@@ -70,6 +71,8 @@ struct Apply {
     loaded: Loaded,
     observer: Observer,
     override_window: Option<String>,
+    /// When it was asked for, in milliseconds since 1970.
+    attempt: Option<u64>,
     writes: Mutex<Writes>,
     wait: bool,
     memory: BTreeMap<ServiceName, Memory>,
@@ -81,7 +84,8 @@ struct Apply {
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
     let loaded = load(&options.place).await?;
     loaded.print_problems();
-    let policy = Policy { asked: true, override_window: options.override_window.as_deref() };
+    let attempt = u64::try_from(Timestamp::now().as_millisecond()).ok();
+    let policy = Policy { asked: true, override_window: options.override_window.as_deref(), attempt };
     if let Some(name) = &options.prune {
         return super::prune::run(&loaded, name, options.acknowledge.as_deref(), policy).await;
     }
@@ -95,6 +99,7 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         loaded,
         observer,
         override_window: options.override_window.clone(),
+        attempt,
         writes: Mutex::default(),
         wait: !options.no_wait,
         memory: services.iter().map(|name| (name.clone(), Memory::default())).collect(),
@@ -134,11 +139,12 @@ impl Apply {
         if open.is_empty() {
             return Ok(());
         }
-        let policy = Policy { asked: true, override_window: self.override_window.as_deref() };
+        let override_window = self.override_window.as_deref();
+        let policy = Policy { asked: true, override_window, attempt: self.attempt };
         let (planned, mut snapshot) = plan(&self.loaded, &self.observer, &open, &self.memory, policy).await?;
         let wanted = planned.services.iter().map(|plan| {
             let rolling = self.memory.get(&plan.id.service).and_then(|memory| memory.rolling.clone());
-            (plan.id.service.clone(), rolling.or_else(|| plan.task_definition.clone()))
+            (plan.id.service.clone(), rolling.or_else(|| plan.task_definition.clone().filter(|_| !plan.before.open)))
         });
         let wanted: BTreeMap<ServiceName, Option<Arn>> = wanted.collect();
         look_at_rollouts(&self.observer, &wanted, Priority::Commit, &mut snapshot).await;
@@ -149,6 +155,10 @@ impl Apply {
             let facts = snapshot.service(&name).cloned();
             let revision = wanted.get(&name).and_then(Option::as_ref);
             let state = followed(&snapshot, self.loaded.desired()?.services.get(&name), &name, revision);
+            let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
+            for end in before::note(&self.observer, plan, live.map(|live| &**live)).await {
+                self.say(&name, &format!("before the rollout {end}"));
+            }
             let progress = self.one(plan, facts, state).await;
             self.progress.insert(name, progress);
         }
@@ -163,6 +173,9 @@ impl Apply {
             return Progress::RolloutFailed(reason.clone());
         }
         match plan.holds.iter().find(|hold| !hold.passes()) {
+            Some(Hold::RolloutFailed { reason }) if plan.before.failed => {
+                return Progress::RolloutFailed(reason.clone());
+            }
             Some(Hold::Unreadable { .. }) if self.may_retry(&name) => return Progress::Open,
             Some(hold) => return Progress::Held(hold.to_string()),
             None if !plan.holds.is_empty() => {

@@ -110,7 +110,7 @@ async fn cluster_of(address: &str, name: &str) -> anyhow::Result<String> {
     }
 }
 
-/// One line a row; below it why it did not come up.
+/// One line a row; below it what ran before it, and why it did not come up.
 fn table(rows: &[Listed], now: Timestamp) -> String {
     if rows.is_empty() {
         return "Nothing was done yet.\n".to_owned();
@@ -133,7 +133,11 @@ fn table(rows: &[Listed], now: Timestamp) -> String {
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; 8] = std::array::from_fn(width);
     let mut text = String::new();
-    let whys = std::iter::once(None).chain(rows.iter().map(|row| row.deployment.reason.as_deref()));
+    let below = |row: &Listed| {
+        let ran = row.deployment.ran_before().map(|ran| format!("before it: {ran}"));
+        ran.chain(row.deployment.reason.clone()).collect::<Vec<_>>()
+    };
+    let whys = std::iter::once(Vec::new()).chain(rows.iter().map(below));
     for (line, why) in lines.iter().zip(whys) {
         let [number, rest @ ..] = line;
         let mut written = format!("{number:>0$}", widths[0]);
@@ -141,7 +145,7 @@ fn table(rows: &[Listed], now: Timestamp) -> String {
             let _ = write!(written, "  {cell:<width$}");
         }
         let _ = writeln!(text, "{}", written.trim_end());
-        if let Some(why) = why {
+        for why in why {
             let _ = writeln!(text, "{:>1$}  {why}", "", widths[0]);
         }
     }

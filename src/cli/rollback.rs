@@ -70,7 +70,7 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     let why = format!("to {}: {}", commit.revision.short(), rolled.why);
     let mut tags = vec![(ROLLED_BACK_TAG, rolled.tag_value())];
     if matches!(known, Known::Failed { .. }) {
-        tags.push((FAILED_TAG, retry_tag(&digest)));
+        tags.push((FAILED_TAG, retry_tag(&digest, Timestamp::now())));
     }
     service.note(Deed::RolledBack, (&rolled.by, &why), &tags).await?;
     println!("{name} {rolled}");
@@ -112,7 +112,9 @@ pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let service = OneService::look(&name, &place).await?;
     let declared = &service.loaded.desired()?.services[&ServiceName::from(name.as_str())];
     let held = RolledBack::of(&service.tags, &declared.digest);
-    let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retry_tag(&declared.digest))];
+    // The time tells one asking from another: a task before the rollout is run once for each.
+    let retried = retry_tag(&declared.digest, Timestamp::now());
+    let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)];
     service.note(Deed::Retried, (&service.who().await?, ""), &tags).await?;
     match held {
         Some(rolled) => println!("{name} follows git again; it was {rolled}"),

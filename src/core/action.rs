@@ -49,6 +49,10 @@ calls! {
     ContinueServiceDeployment = "ecs" "ContinueServiceDeployment", "answer the paused deployment of";
     /// These tags are set, others stay.
     TagEcs = "ecs" "TagResource", "tag";
+    /// With a client token. What is behind it waits for the task's end.
+    RunTask = "ecs" "RunTask", "run";
+    /// Its end is waited for, too.
+    StopTask = "ecs" "StopTask", "stop";
     /// With a name that is free again only when ECS says INACTIVE.
     DeleteService = "ecs" "DeleteService", "delete";
     /// With the same settings as an existing group of the name it gives that group.
@@ -113,6 +117,13 @@ calls! {
     AssociateKmsKey = "logs" "AssociateKmsKey", "set the key of";
     /// These tags are set, others stay.
     TagLogs = "logs" "TagResource", "tag";
+}
+
+impl Call {
+    /// Whether what is behind it waits for what comes of it: it is planned anew then.
+    pub const fn is_waited_for(self) -> bool {
+        matches!(self, Call::RunTask | Call::StopTask)
+    }
 }
 
 /// One call to AWS.
@@ -319,6 +330,12 @@ impl Action {
                 shown("retentionInDays").map(|days| format!("{days} days")).into_iter().collect()
             }
             Call::AssociateKmsKey => all(&["kmsKeyId"]),
+            // The command is not shown: people write passwords into commands.
+            Call::RunTask => {
+                let container = document.pointer("/overrides/containerOverrides/0/name").and_then(Value::as_str);
+                container.map(|name| format!("container {name}")).into_iter().collect()
+            }
+            Call::StopTask => all(&["reason"]),
             Call::StopServiceDeployment => all(&["stopType"]),
             Call::ContinueServiceDeployment => all(&["action"]),
             Call::RegisterTaskDefinition

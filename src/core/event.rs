@@ -1,6 +1,7 @@
 //! The closed set of what happens. Logs, metrics and [`Status`](super::status::Status) are made from these alone.
 
 use super::action::Effect;
+use super::before::End;
 use super::history::StillKnown;
 use super::id::{Arn, ServiceId, SourceName};
 use super::image::Running;
@@ -61,6 +62,8 @@ pub enum What {
         plan: Arc<ServicePlan>,
         /// The commit that it was made from: by now the source may have moved on.
         commit: Commit,
+        /// The commit that last changed what it declares, where that is known.
+        changed_by: Option<Box<Commit>>,
         /// How its tasks are doing; `None` when that is not known.
         tasks: Option<Box<Tasks>>,
     },
@@ -76,6 +79,15 @@ pub enum What {
         effect: Effect,
         /// What it made.
         arn: Option<Arn>,
+    },
+    /// A one-off task before a rollout has ended.
+    Ran {
+        /// The service.
+        service: ServiceId,
+        /// How.
+        end: Box<End>,
+        /// The last lines that it wrote, where it failed and git allows that they are read.
+        lines: Option<LogLines>,
     },
     /// A pass over one service ended without reaching its end.
     Failed {

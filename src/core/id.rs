@@ -256,6 +256,10 @@ kinds! {
     ServiceDeployments = "deployments of service",
     /// The tasks of a service that stopped lately, by the service's name.
     StoppedTasks = "stopped tasks of service",
+    /// Tasks that run, or ran lately, before rollouts of a service, by `SERVICE/FAMILY`.
+    OneOffTasks = "one-off tasks of",
+    /// A one-off task before a rollout, by `SERVICE/NAME`.
+    OneOffTask = "task",
     /// The targets of a target group and their health, by the group's ARN.
     Targets = "targets of",
     /// An image in Amazon ECR, by its name in a container definition.

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod action;
+pub mod before;
 pub mod desired;
 pub mod diff;
 pub mod document;

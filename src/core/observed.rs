@@ -1,5 +1,6 @@
 //! What AWS answered. Three-valued: a thing that could not be read is neither there nor absent.
 
+use super::before::OneOff;
 use super::id::{Arn, Kind, ResourceId, ServiceName};
 use super::image::{Digests, Pushed};
 use super::rotation::Since;
@@ -50,6 +51,7 @@ impl Live {
             | Facts::Service(_)
             | Facts::Deployments(_)
             | Facts::Stopped(_)
+            | Facts::OneOffs(_)
             | Facts::Targets(_)
             | Facts::Image(_)
             | Facts::Since(_)
@@ -87,6 +89,8 @@ pub enum Facts {
     Deployments(Vec<ServiceDeployment>),
     /// The tasks of a service that stopped lately.
     Stopped(Vec<StoppedTask>),
+    /// Tasks that run, or ran lately, before rollouts of a service.
+    OneOffs(Vec<OneOff>),
     /// The targets of a target group.
     Targets(Vec<Target>),
     /// What a registry has under an image's name.

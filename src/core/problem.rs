@@ -109,7 +109,6 @@ codes! {
     /// `sync.windows` has a text that is no time of the week, or a time zone that does not exist.
     WINDOW = "E0313", "a deploy window that is no time of the week, or in no time zone";
     /// Parsed and validated, but this version does not act on it.
-    NOT_ACTED_ON = "W0401", "declared and valid, but not acted on yet";
     /// A plain value whose name says that it is a secret.
     PLAIN_SECRET = "W0402", "a plain environment value looks like a secret";
     /// `0.6` where CloudWatch counts in percent.

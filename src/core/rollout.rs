@@ -81,8 +81,8 @@ pub struct Evidence<'e> {
     pub deployments: &'e [ServiceDeployment],
     /// Tasks that stopped in the last hour, or so.
     pub stopped: &'e [StoppedTask],
-    /// The targets of its target groups.
-    pub targets: &'e [Target],
+    /// The targets of its target groups; `None` where it has none, or nobody looked.
+    pub targets: Option<&'e [Target]>,
 }
 
 impl Evidence<'_> {
@@ -124,7 +124,7 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
             Some(pause) => Rollout::Waiting { pause },
             None => Rollout::InProgress { running, desired, failed, note: progress(followed, &stopped) },
         },
-        Rollout::Completed => served(evidence.targets),
+        Rollout::Completed => evidence.targets.map_or(base, |targets| served(facts.running, targets)),
         other => other,
     }
 }
@@ -154,6 +154,13 @@ pub fn in_time(rollout: Rollout, began: Option<Timestamp>, limit: Option<SignedD
 }
 
 impl ServiceDeployment {
+    /// From when its time is counted. What came up once, and is gone back to, began long ago; and of what waited for a person
+    /// ECS does not say for how long.
+    pub fn counted_from(&self) -> Option<Timestamp> {
+        let waited = self.hooks.iter().any(|hook| hook.pause);
+        self.created_at.filter(|_| self.finished_at.is_none() && !waited)
+    }
+
     /// The hook at which it waits for a person.
     pub fn pause(&self) -> Option<Pause> {
         let hook = self.hooks.iter().find(|hook| hook.awaits_a_person())?;
@@ -184,8 +191,8 @@ fn progress(deployment: Option<&ServiceDeployment>, stopped: &Stopped) -> Option
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Every target is healthy, or on its way out.
-fn served(targets: &[Target]) -> Rollout {
+/// Every task that runs is a target, and every target is healthy, or on its way out.
+fn served(running: i32, targets: &[Target]) -> Rollout {
     let bad = |target: &&Target| matches!(target.state.as_str(), "unhealthy" | "unavailable");
     if let Some(first) = targets.iter().find(bad) {
         let count = targets.iter().filter(bad).count();
@@ -199,6 +206,12 @@ fn served(targets: &[Target]) -> Rollout {
         let all = i32::try_from(targets.len()).unwrap_or(i32::MAX);
         let note = Some(format!("{starting} of {} targets must still pass their first health check", targets.len()));
         return Rollout::InProgress { running: all, desired: all, failed: 0, note };
+    }
+    let staying = targets.iter().filter(|target| target.state != "draining").count();
+    let staying = i32::try_from(staying).unwrap_or(i32::MAX);
+    if staying < running {
+        let note = Some(format!("the load balancer has {staying} targets for {running} tasks that run"));
+        return Rollout::InProgress { running: staying, desired: running, failed: 0, note };
     }
     Rollout::Completed
 }
@@ -312,22 +325,32 @@ mod tests {
 
     #[test]
     fn targets_that_are_not_healthy_are_not_live() {
-        let facts = facts(2, vec![deployment("PRIMARY", 2, "COMPLETED", 2)]);
+        let facts = |running| facts(running, vec![deployment("PRIMARY", 2, "COMPLETED", running)]);
         let target = |state: &str| Target { state: state.into(), reason: Some(format!("reason of {state}")) };
         for (states, expected) in [
             (&["healthy", "healthy"][..], "Completed"),
-            (&["healthy", "draining"], "Completed"),
-            (&["unused"], "Completed"),
-            (&[], "Completed"),
+            (&["healthy", "healthy", "draining"], "Completed"),
+            (&["unused", "unused"], "Completed"),
+            (&["healthy", "draining"], "InProgress"),
+            (&["healthy"], "InProgress"),
+            (&[], "InProgress"),
             (&["healthy", "initial"], "InProgress"),
             (&["healthy", "unhealthy"], "Unhealthy"),
             (&["unavailable"], "Unhealthy"),
         ] {
             let targets: Vec<Target> = states.iter().map(|state| target(state)).collect();
-            let evidence = Evidence { targets: &targets, ..Evidence::default() };
-            let found = format!("{:?}", rollout_with(&facts, Some(&wanted()), &evidence));
+            let evidence = Evidence { targets: Some(&targets), ..Evidence::default() };
+            let found = format!("{:?}", rollout_with(&facts(2), Some(&wanted()), &evidence));
             assert!(found.starts_with(expected), "{states:?}: {found}");
         }
+        let none = ServiceFacts { desired: 0, ..facts(0) };
+        let nothing_runs = Evidence { targets: Some(&[]), ..Evidence::default() };
+        assert_eq!(rollout_with(&none, Some(&wanted()), &nothing_runs), Rollout::Completed);
+        assert_eq!(
+            rollout_with(&facts(2), Some(&wanted()), &Evidence::default()),
+            Rollout::Completed,
+            "no load balancer"
+        );
     }
 
     #[test]
@@ -375,6 +398,20 @@ mod tests {
         assert!(of("ROLLBACK_IN_PROGRESS", &wanted(), &wanted()).starts_with("Failed"));
         assert!(of("IN_PROGRESS", &wanted(), &before).starts_with("Failed"));
         assert!(of("ROLLBACK_IN_PROGRESS", &before, &before).starts_with("Failed"), "the same was deployed anew");
+    }
+
+    #[test]
+    fn time_is_counted_where_ecs_alone_takes_it() {
+        let began = Timestamp::from_second(100).ok();
+        let going = ServiceDeployment { created_at: began, ..followed("IN_PROGRESS") };
+        assert_eq!(going.counted_from(), began);
+        let ended = ServiceDeployment { finished_at: began, ..going.clone() };
+        assert_eq!(ended.counted_from(), None, "it came up once");
+        let hook = |pause| Hook { pause, status: "SUCCEEDED".into(), ..Hook::default() };
+        let approved = ServiceDeployment { hooks: vec![hook(true)], ..going.clone() };
+        assert_eq!(approved.counted_from(), None, "nobody knows how long it waited");
+        let checked = ServiceDeployment { hooks: vec![hook(false)], ..going };
+        assert_eq!(checked.counted_from(), began);
     }
 
     #[test]

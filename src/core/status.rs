@@ -162,7 +162,15 @@ impl ServiceStatus {
     }
 
     fn fresh_state(&self) -> State {
-        let (Some(plan), Some(tasks)) = (&self.plan, &self.tasks) else { return State::Unknown };
+        let Some(plan) = &self.plan else { return State::Unknown };
+        let Some(tasks) = &self.tasks else {
+            // What is not there yet has no tasks to be seen.
+            return match plan.cause {
+                Cause::Create if plan.has_failed() => State::Failed,
+                Cause::Create if plan.before.open && plan.is_whole() => State::Pending,
+                _ => State::Unknown,
+            };
+        };
         match (&tasks.rollout, plan.cause) {
             (Rollout::Failed { .. }, _) => State::Failed,
             _ if plan.has_failed() => State::Failed,
@@ -316,8 +324,8 @@ impl Status {
                     service.left = false;
                 }
             }
-            What::Started { .. } | What::Done { .. } | What::Rebuilt { .. } => {}
-            What::Planned { plan, commit, tasks } => {
+            What::Started { .. } | What::Done { .. } | What::Ran { .. } | What::Rebuilt { .. } => {}
+            What::Planned { plan, commit, changed_by: _, tasks } => {
                 let service = self.service(&plan.id, &source, at);
                 service.commit = Some(commit.clone());
                 service.error = None;

@@ -5,7 +5,7 @@ use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::core::desired::{Declared, Desired};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceName};
-use crate::core::observed::{Facts, Observed, ServiceFacts, Snapshot};
+use crate::core::observed::{Facts, Observed, ServiceDeployment, ServiceFacts, Snapshot};
 use crate::core::plan::{Hold, Inputs, KindSpec, Memory, Planned, Policy, ServicePlan, plan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::{Evidence, Rollout, in_time, rollout, rollout_with};
@@ -142,6 +142,10 @@ async fn older(
 ) -> std::result::Result<Arc<Declared>, String> {
     let past = task.past.ok_or_else(|| "name the repository with --repo, so that the commit can be read".to_owned())?;
     let mut older = past.declared(&rolled.to, &declared.name, &task.desired.environment.scope).await?;
+    // Who goes back does not go through an old image's migrations again.
+    if !older.before.is_empty() {
+        Arc::make_mut(&mut older).before.clear();
+    }
     // Who may begin something and when is a rule of today, whatever the commit says that is gone back to.
     if older.sync.windows != declared.sync.windows || older.sync.mode != declared.sync.mode {
         let older = &mut Arc::make_mut(&mut older).sync;
@@ -226,13 +230,15 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
         Some(Facts::Stopped(all)) => all.as_slice(),
         _ => &[],
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut looked, mut all) = (Vec::new(), 0, 0);
     for group in groups(snapshot, name) {
+        all += 1;
         match snapshot.get(&ResourceId::new(Kind::Targets, group)) {
             Some(Observed::Present(live)) => {
                 if let Facts::Targets(found) = &live.facts {
                     targets.extend(found.iter().cloned());
                 }
+                looked += 1;
             }
             // What was not seen is not called fine.
             Some(Observed::Unknown { why }) => {
@@ -240,10 +246,12 @@ pub fn rollout_of(snapshot: &Snapshot, name: &ServiceName, revision: Option<&Arn
                 let (running, desired) = (facts.running, facts.desired);
                 return Some(Rollout::InProgress { running, desired, failed: 0, note });
             }
-            Some(Observed::Absent) | None => {}
+            Some(Observed::Absent) => looked += 1,
+            None => {}
         }
     }
-    Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets: &targets }))
+    let targets = (all > 0 && looked == all).then_some(targets.as_slice());
+    Some(rollout_with(facts, revision, &Evidence { deployments, stopped, targets }))
 }
 
 /// The same, and that it may take as long only as git allows.
@@ -259,9 +267,7 @@ pub fn followed(
     let began = match live.map(|live| &live.facts) {
         Some(Facts::Deployments(all)) => {
             let evidence = Evidence { deployments: all, ..Evidence::default() };
-            let followed = evidence.deployment_of(revision.or_else(runs));
-            // What came up once, and is gone back to, began long ago.
-            followed.filter(|deployment| deployment.finished_at.is_none()).and_then(|deployment| deployment.created_at)
+            evidence.deployment_of(revision.or_else(runs)).and_then(ServiceDeployment::counted_from)
         }
         _ => None,
     };

@@ -2,9 +2,9 @@
 
 use super::past::Past;
 use crate::core::desired::Desired;
-use crate::core::id::{ServiceId, SourceName};
+use crate::core::id::{ServiceId, ServiceName, SourceName};
 use crate::core::source::Commit;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub struct Environment {
     pub source: SourceName,
     /// The commit.
     pub commit: Commit,
+    /// The commits that last changed what services declare, as far as they are known.
+    pub changed_by: BTreeMap<ServiceName, Commit>,
     /// What git says.
     pub desired: Arc<Desired>,
     /// How often AWS is compared although git has not changed.

@@ -78,6 +78,9 @@ pub async fn execute(
             if written {
                 done(step, arn.as_ref());
             }
+            if step.action.call.is_waited_for() {
+                return Err(Stop::Waiting(format!("{}: the rest comes when its end is known", step.action)));
+            }
             made.extend(arn.map(|arn| (step.action.target.clone(), arn)));
         }
     }

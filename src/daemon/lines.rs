@@ -4,9 +4,10 @@
 use super::engine::followed;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
+use crate::core::before::End;
 use crate::core::desired::Desired;
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName};
-use crate::core::log_lines::LogStream;
+use crate::core::log_lines::{LogLines, LogStream};
 use crate::core::observed::{Facts, Snapshot};
 use crate::core::plan::Memory;
 use crate::core::rollout::Rollout;
@@ -40,6 +41,20 @@ pub async fn keep_last_lines(
             }
         }
         memory.last_lines = Some((revision.clone(), read.ok().flatten()));
+    }
+}
+
+/// The last lines of a task before a rollout, at most so many.
+pub async fn lines_of(observer: &Observer, end: &End, most: u8, snapshot: &Snapshot) -> Option<LogLines> {
+    let revision = snapshot.live(&end.note.target).filter(|_| most > 0)?;
+    let region = observer.scope.region.as_str();
+    let stream = LogStream::of(&revision.document, &end.container, end.task.short(), region)?;
+    match observer.last_lines(stream, most, Priority::Drift).await {
+        Ok(lines) => lines,
+        Err(error) => {
+            tracing::warn!(event = "log_not_read", task = end.task.as_str(), %error, "the last lines of a task that failed could not be read");
+            None
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod account;
+pub mod before;
 mod dispatcher;
 pub mod engine;
 mod environment;

@@ -1,12 +1,13 @@
 //! One pass over some services of one environment: read together, planned and carried out each on its own.
 
 use super::account::Account;
+use super::before;
 use super::engine::{PANICKED, Task, followed, look_at_rollouts, panic_text, plan_services, rollout_of};
 use super::environment::Environment;
 use super::execute::{Stop, execute};
 use super::images::{self, look_at_what_ended, running};
 use super::intents::Intents;
-use super::lines::keep_last_lines;
+use super::lines::{keep_last_lines, lines_of};
 use super::rebuild::rebuilt;
 use super::recorder::Recorder;
 use crate::aws::apply::apply;
@@ -109,6 +110,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
     let mut memory = pass.memory.clone().into_iter().chain(failed).collect();
     keep_last_lines(&observer, desired, &pass.wanted(&plans), &mut memory, &mut snapshot).await;
     let pass = Pass { memory, ..pass };
+    note_ends(&pass, &observer, &plans, &snapshot).await;
     look_at_what_ended(&observer, &pass.memory, &mut snapshot).await;
     // What git no longer declares, or declares with errors, has no plan.
     for name in pass.memory.keys().filter(|name| !plans.contains_key(*name)) {
@@ -180,6 +182,29 @@ async fn note_failures(
         let Some(action) = plan.zip(live).and_then(|(plan, live)| plan.mark_failed(live)) else { continue };
         if let Err(error) = apply(&observer.clients, &action, action.input.document.clone(), Priority::Commit).await {
             tracing::warn!(event = "not_noted", service = %name, %error, "the failed rollout could not be noted in AWS");
+        }
+    }
+}
+
+/// Writes down how tasks before rollouts ended.
+async fn note_ends(
+    pass: &Pass,
+    observer: &Observer,
+    plans: &BTreeMap<ServiceName, super::engine::Result>,
+    snapshot: &Snapshot,
+) {
+    for plan in plans.values().filter_map(|plan| plan.as_ref().ok()) {
+        // Where somebody applies by hand, that notes it.
+        if plan.holds.iter().any(|hold| matches!(hold, Hold::Manual | Hold::DetectOnly)) {
+            continue;
+        }
+        let live = snapshot.live(&ResourceId::new(Kind::Service, plan.id.service.as_str()));
+        for end in before::note(observer, plan, live.map(|live| &**live)).await {
+            let declared = pass.environment.desired.services.get(&plan.id.service);
+            let most = declared.map_or(0, |declared| declared.follow.log_lines);
+            let lines = if end.failed.is_some() { lines_of(observer, end, most, snapshot).await } else { None };
+            let what = What::Ran { service: plan.id.clone(), end: Box::new(end.clone()), lines };
+            pass.recorder.record(&pass.environment.source, what);
         }
     }
 }
@@ -328,7 +353,9 @@ impl Pass {
         let shown = facts.zip(state.clone()).or_else(|| name.is_shared().then(nothing));
         let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, lines));
         let commit = self.environment.commit.clone();
-        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, tasks: tasks.map(Box::new) });
+        let changed_by = self.environment.changed_by.get(name).cloned().map(Box::new);
+        let tasks = tasks.map(Box::new);
+        self.recorder.record(source, What::Planned { plan: plan.clone(), commit, changed_by, tasks });
         let unreadable = plan.holds.iter().find(|hold| matches!(hold, Hold::Unreadable { .. }));
         let (outcome, next) = match (unreadable, plan.steps.is_empty(), plan.holds.is_empty()) {
             (Some(hold), _, _) => (Outcome::Failed, Next::Retry { why: hold.to_string(), class: Class::Transient }),
@@ -475,6 +502,7 @@ fn lock(intents: &Mutex<Intents>) -> std::sync::MutexGuard<'_, Intents> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::before::Before;
     use crate::core::id::RepoPath;
 
     fn on_hold(holds: Vec<Hold>) -> ServicePlan {
@@ -491,6 +519,7 @@ mod tests {
             task_definition: None,
             paused: None,
             rolled_back: None,
+            before: Before::default(),
             chores: Vec::new(),
             act: None,
         }

@@ -91,6 +91,14 @@ fn log(event: &Event) {
             let (cause, arn) = (format!("{cause:?}").to_lowercase(), arn.as_ref().map(|arn| arn.as_str()));
             tracing::info!(event = "done", source, %service, operation, cause, %effect, arn, "{service}: {operation}");
         }
+        What::Ran { service, end, lines: _ } => {
+            let (task, exit) = (end.task.as_str(), end.exit);
+            if end.failed.is_some() {
+                tracing::error!(event = "ran", source, %service, task, exit, "{service}: before the rollout {end}");
+            } else {
+                tracing::info!(event = "ran", source, %service, task, exit, "{service}: before the rollout {end}");
+            }
+        }
         What::Failed { service, why, class, again_at } => {
             let (class, alarming) = (class.as_str(), class.is_alarming());
             if alarming {

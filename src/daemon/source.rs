@@ -6,7 +6,7 @@ use super::past::Past;
 use super::recorder::Recorder;
 use crate::core::desired::{self, Context, Desired, Reading};
 use crate::core::event::What;
-use crate::core::id::{Revision, ServiceId, SourceName};
+use crate::core::id::{Revision, ServiceId, ServiceName, SourceName};
 use crate::core::retry::{Class, backoff, jittered};
 use crate::core::source::Commit;
 use crate::git;
@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long one fetch may take. A first clone of a large repository is minutes, not more.
 const FETCH_LIMIT: Duration = Duration::from_secs(180);
+/// How many commits of the branch are looked through for the one that changed a service.
+const CHANGES_LOOKED_AT_MAX: usize = 200;
 /// Past its limit a fetch may be stuck in one silent read for this long.
 const FETCH_GRACE: Duration = Duration::from_secs(45);
 
@@ -42,6 +44,7 @@ pub struct Follower {
 struct Seen {
     commit: Commit,
     reading: Reading,
+    changed_by: BTreeMap<ServiceName, Commit>,
     /// The desired state in force: of this commit, or of the one before where this one has none.
     services: BTreeSet<ServiceId>,
 }
@@ -52,6 +55,8 @@ struct Look {
     rewound: bool,
     /// `None` when the commit is the one that was read last, and has the same tag.
     reading: Option<Reading>,
+    /// The commits that last changed what services declare, as far as they are known.
+    changed_by: BTreeMap<ServiceName, Commit>,
     mirror: PathBuf,
 }
 
@@ -120,13 +125,19 @@ impl Follower {
         };
         self.recorder.record(&self.name, What::Fetched { commit: look.commit.clone(), rewound: look.rewound });
         if let Some(reading) = look.reading {
-            self.take(look.commit, reading, look.mirror).await;
+            self.take(look.commit, reading, look.changed_by, look.mirror).await;
         }
         Ok(())
     }
 
     /// A new commit was read: says what is wrong with it, and what is to be looked at because of it.
-    async fn take(&mut self, commit: Commit, reading: Reading, mirror: PathBuf) {
+    async fn take(
+        &mut self,
+        commit: Commit,
+        reading: Reading,
+        changed_by: BTreeMap<ServiceName, Commit>,
+        mirror: PathBuf,
+    ) {
         let ids = |desired: &Desired| -> BTreeSet<ServiceId> {
             desired.services.keys().map(|name| desired.service_id(name)).collect()
         };
@@ -154,6 +165,7 @@ impl Follower {
             let environment = Arc::new(Environment {
                 source: self.name.clone(),
                 commit: commit.clone(),
+                changed_by: changed_by.clone(),
                 desired,
                 drift_interval: self.drift_interval,
                 past: Arc::new(Past::new(mirror, self.source.path.clone(), self.env.clone())),
@@ -162,7 +174,7 @@ impl Follower {
             let _ = self.requests.send(Request { environment, gone, services: now.clone() }).await;
         }
         let services = if now.is_empty() { before } else { now };
-        self.seen = Some(Arc::new(Seen { commit, reading, services }));
+        self.seen = Some(Arc::new(Seen { commit, reading, changed_by, services }));
     }
 }
 
@@ -176,7 +188,8 @@ fn look(
     let commit = git::commit_info(&tip.mirror, &tip.revision, tip.branch.as_deref())?;
     // The whole of it, not the revision alone: documents may say `git.tag`, and a tag may come after its commit.
     if seen.is_some_and(|seen| seen.commit == commit) {
-        return Ok(Look { commit, rewound: false, reading: None, mirror: tip.mirror });
+        let (reading, changed_by) = (None, BTreeMap::new());
+        return Ok(Look { commit, rewound: false, reading, changed_by, mirror: tip.mirror });
     }
     let rewound = match seen {
         None => false,
@@ -189,7 +202,49 @@ fn look(
     let shapes = crate::aws::tables::shapes();
     let context = Context { root: &source.path, commit: Some(&commit), shapes: &shapes, env };
     let reading = desired::read(&files, &context, seen.map(|seen| &seen.reading));
-    Ok(Look { commit, rewound, reading: Some(reading), mirror: tip.mirror })
+    let changed_by = changed_by(&tip.mirror, &commit, &reading, seen.filter(|_| !rewound));
+    Ok(Look { commit, rewound, reading: Some(reading), changed_by, mirror: tip.mirror })
+}
+
+/// The commits that last changed what services declare: of one whose declaration is another one than when it was read last,
+/// the newest commit since then that changed one of its files; the head where none did (a tag, or what environment.yaml
+/// says). That it cannot be told costs only names in the history.
+fn changed_by(mirror: &Path, head: &Commit, reading: &Reading, seen: Option<&Seen>) -> BTreeMap<ServiceName, Commit> {
+    let Some(desired) = &reading.desired else { return seen.map(|seen| seen.changed_by.clone()).unwrap_or_default() };
+    let before = seen.and_then(|seen| seen.reading.desired.as_ref());
+    let (mut all, mut open) = (BTreeMap::new(), Vec::new());
+    for (name, declared) in &desired.services {
+        let same = before.and_then(|before| before.services.get(name)).filter(|old| old.digest == declared.digest);
+        match same.and_then(|_| seen?.changed_by.get(name)) {
+            Some(known) => {
+                all.insert(name.clone(), known.clone());
+            }
+            None => open.push((name, declared)),
+        }
+    }
+    let files = open.iter().flat_map(|(_, declared)| declared.inputs.iter().cloned()).collect();
+    let until = before.and(seen).map(|seen| &seen.commit.revision);
+    let changes = git::last_changes(mirror, &head.revision, until, CHANGES_LOOKED_AT_MAX, files);
+    let changes = changes.unwrap_or_else(|error| {
+        tracing::warn!(
+            event = "commits_unknown",
+            error = story(&error),
+            "which commits changed which service is not known"
+        );
+        Vec::new()
+    });
+    let mut said: BTreeMap<&Revision, Option<Commit>> = BTreeMap::new();
+    for (name, declared) in open {
+        let newest = changes.iter().find(|change| !change.files.is_disjoint(&declared.inputs));
+        let info = |revision: &Revision| git::commit_info(mirror, revision, head.branch.as_deref()).ok();
+        let commit = newest.filter(|_| !declared.of_each_commit);
+        let commit = commit.and_then(|change| {
+            let revision = &change.revision;
+            said.entry(revision).or_insert_with(|| info(revision)).clone()
+        });
+        all.insert(name.clone(), commit.unwrap_or_else(|| head.clone()));
+    }
+    all
 }
 
 /// What is followed, in git's terms.

@@ -24,6 +24,7 @@
 
 mod address;
 mod authoring;
+mod changes;
 mod commit;
 mod error;
 mod folder;
@@ -36,6 +37,7 @@ mod reference;
 mod session;
 
 pub use authoring::Authoring;
+pub use changes::{Change, last_changes};
 pub use commit::CommitFiles;
 pub use error::Error;
 pub use folder::Folder;

@@ -37,6 +37,7 @@ pub struct Metrics {
     drift_detected: IntCounterVec,
     drift_corrected: IntCounterVec,
     steps: IntCounterVec,
+    before: IntCounterVec,
     reconciles: IntCounterVec,
     reconcile_duration: HistogramVec,
     last_reconcile: Gauge,
@@ -134,6 +135,11 @@ impl Default for Metrics {
             drift_detected: counters("drift_detected_total", "Times that drift began to be seen.", service),
             drift_corrected: counters("drift_corrected_total", "Writes that corrected drift.", service),
             steps: counters("steps_total", "Writes to AWS that were done.", &["cluster", "service", "operation"]),
+            before: counters(
+                "before_tasks_total",
+                "One-off tasks before rollouts that have ended, by result.",
+                &["cluster", "service", "task", "result"],
+            ),
             reconciles: counters("reconciles_total", "Passes over a service by result.", &["result"]),
             reconcile_duration: histograms("reconcile_duration_seconds", "Length of a pass over a service.", &[]),
             last_reconcile: register(r, Gauge::new("last_reconcile_timestamp_seconds", "When the last pass ended.")),
@@ -223,6 +229,11 @@ impl Metrics {
                 if *cause == Cause::Drift {
                     self.drift_corrected.with_label_values(&[cluster, name]).inc();
                 }
+            }
+            What::Ran { service, end, .. } => {
+                let (cluster, name) = (service.cluster.as_str(), service.service.as_str());
+                let result = if end.failed.is_some() { "failure" } else { "success" };
+                self.before.with_label_values(&[cluster, name, &end.name, result]).inc();
             }
             What::Started { .. } | What::Failed { .. } | What::Rebuilt { .. } | What::Left { .. } => {}
         }

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 mod attributes;
+pub mod before;
 pub mod discovery;
 pub mod forward;
 pub mod image;
@@ -40,6 +41,8 @@ pub const KINDS: &[KindSpec] = &[
     KindSpec { kind: Kind::Service, plan: service::plan },
     // What it is to run must be there.
     KindSpec { kind: Kind::Image, plan: image::plan },
+    // What is run with it first.
+    KindSpec { kind: Kind::OneOffTask, plan: before::plan },
     KindSpec { kind: Kind::ScalableTarget, plan: scalable_target::plan },
     KindSpec { kind: Kind::ScalingPolicy, plan: scaling_policy::plan },
     KindSpec { kind: Kind::Alarm, plan: alarm::plan },

@@ -74,7 +74,7 @@ impl Store {
         match &event.what {
             What::Fetched { .. } | What::FetchFailed { .. } | What::Read { .. } | What::Started { .. } => return,
             What::Rebuilt { service, .. } => self.give_up_rebuilding(service),
-            What::Planned { .. } | What::Done { .. } | What::Failed { .. } | What::Left { .. } => {}
+            What::Planned { .. } | What::Done { .. } | What::Ran { .. } | What::Failed { .. } | What::Left { .. } => {}
         }
         if self.queue.try_send(Job::Event(Box::new(event.clone()))).is_err() {
             (self.lost)();

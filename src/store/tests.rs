@@ -33,6 +33,7 @@ fn row(name: &str, number: u64) -> Deployment {
         images: vec!["web:1".into()],
         digests: std::collections::BTreeMap::new(),
         changes: Vec::new(),
+        before: Vec::new(),
         steps: Vec::new(),
         restarts: true,
         rebuilt: false,

@@ -11,6 +11,9 @@ image's tag says how its containers behave:
 
 Words combine (`slow-1-crash-0.3`) and may stand anywhere in the tag (`2.1.0-crash-0.3`).
 
+A container with a command of its own is a job: it ends as the words of the command say (`migrate crash-0.3`), after N
+seconds where it is `sleep N`, else as its image does, else with code 0 after half a second.
+
 Tests reach into it over three more endpoints:
 
     POST /control/exit?container=ID|NAME&code=1    one container ends now (ID may be ECS's 12-digit runtimeId)
@@ -35,13 +38,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ledger import INTERNAL_USER_AGENT
 
+JOB_SECONDS = 0.5
 NEVER = "0001-01-01T00:00:00Z"
 ECR_IMAGE = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
 
@@ -64,6 +68,18 @@ class Behaviour:
             lifetime=job if crash is None else crash,
             exit_code=0 if crash is None else 1,
         )
+
+
+    def of_command(self, command: list[str]) -> "Behaviour":
+        """What becomes of it with a command of its own."""
+        text = " ".join(command)
+        said = Behaviour.of_tag(text)
+        if said.lifetime is not None:
+            return replace(self, lifetime=said.lifetime, exit_code=said.exit_code)
+        if self.lifetime is not None:
+            return self
+        sleep = re.fullmatch(r"sleep (\d+)", text)
+        return replace(self, lifetime=float(sleep.group(1)) if sleep else JOB_SECONDS)
 
 
 def _seconds(tag: str, word: str) -> float | None:
@@ -172,9 +188,10 @@ class Engine:
             number = next(self.serial)
             identity = hashlib.sha256(f"{name}/{number}/{time.time_ns()}".encode()).hexdigest()
             address = f"10.0.{number // 250 % 250 + 1}.{number % 250 + 1}"
-            container = Container(
-                identity, name or identity[:12], config, address, self.behaviour(str(config.get("Image", "")))
-            )
+            behaviour = self.behaviour(str(config.get("Image", "")))
+            if config.get("Cmd"):
+                behaviour = behaviour.of_command(config["Cmd"])
+            container = Container(identity, name or identity[:12], config, address, behaviour)
             self.containers[identity] = container
         return container
 

@@ -8,12 +8,14 @@
 //! `overrideWindow` says why somebody goes past a closed deploy window, and `begun: true` that this process has begun with this commit.
 //! `inputs: true` asks for the inputs of all steps behind the plan. `applied: true` says that this commit was applied before, so that differences are drift; `awaitedSince` since when its images are waited for,
 //! `redeployed` for which it was deployed anew (container -> digest), `rotated` for a secret that was changed then. Whatever is not in it is
-//! absent. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
+//! absent. `oneOffTasks` (SERVICE/FAMILY -> tasks, see [`one_off`]) are those before rollouts; `attempt` says that somebody asks for another try at
+//! that time. Things beside the service are by name, each the ARN, a document, or a list of documents: `loadBalancers`,
 //! `listeners`, `rules` (by listener), `targetGroups` and so on; `tags` by ARN. Files below `before/` are an earlier commit
 //! that the same process has read, those beside it replace them. A first line `# ...` of `plan.txt` says what the case is about.
 
 use driftless::aws::wire::decode;
 use driftless::aws::{live, tables};
+use driftless::core::before::OneOff;
 use driftless::core::desired::{self, Context, Reading};
 use driftless::core::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceName};
 use driftless::core::image::{Digests, Pushed};
@@ -23,6 +25,7 @@ use driftless::core::plan::text::Header;
 use driftless::core::plan::{Inputs, Memory, Plan, Planned, Policy, ServicePlan, plan};
 use driftless::core::rotation::Since;
 use driftless::core::source::Commit;
+use driftless::core::stopped::StoppedTask;
 use driftless::kind::KINDS;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -145,6 +148,11 @@ impl Account {
                 all.map_or(Observed::Absent, |all| present(Live { facts: Facts::Deployments(all), ..Live::default() }))
             }
             Kind::StoppedTasks | Kind::Targets => Observed::Absent,
+            Kind::OneOffTasks => {
+                let answer = self.0.get("oneOffTasks").and_then(|all| all.get(&*id.name)?.as_array());
+                let all = answer.map(|all| all.iter().map(one_off).collect());
+                all.map_or(Observed::Absent, |all| present(Live { facts: Facts::OneOffs(all), ..Live::default() }))
+            }
             Kind::Image => match self.0.get("images").and_then(|images| images.get(&*id.name)).map(Value::as_str) {
                 Some(None) => Observed::Absent,
                 digest => {
@@ -177,7 +185,11 @@ impl Account {
                 let arns: Vec<Arn> = all.filter_map(|d| d["taskDefinitionArn"].as_str().map(Arn::from)).collect();
                 present(Live { facts: Facts::Family(arns.into_iter().rev().collect()), ..Live::default() })
             }
-            Kind::TaskDefinition | Kind::ListenerRule | Kind::ScalingPolicy | Kind::ScheduledAction => {
+            Kind::TaskDefinition
+            | Kind::ListenerRule
+            | Kind::ScalingPolicy
+            | Kind::ScheduledAction
+            | Kind::OneOffTask => {
                 panic!("nothing is looked up by this kind")
             }
         }
@@ -212,6 +224,28 @@ fn answered(answer: &Value) -> Live {
     }
 }
 
+/// A one-off task: `arn`, `group`, `status`, `createdAt`, `taskDefinition` and, once it has stopped, `stopCode`, `reason`,
+/// `exits` (container -> code).
+fn one_off(of: &Value) -> OneOff {
+    let text = |name: &str| of[name].as_str().unwrap_or_default().to_owned();
+    let exits = of["exits"].as_object().into_iter().flatten();
+    OneOff {
+        arn: Arn::new(text("arn")),
+        group: text("group"),
+        status: text("status"),
+        stopping: text("status") == "STOPPED",
+        created_at: text("createdAt").parse().ok(),
+        ended: StoppedTask {
+            id: text("arn").rsplit('/').next().unwrap().to_owned(),
+            stopped_at: None,
+            task_definition: Some(Arn::new(text("taskDefinition"))),
+            code: text("stopCode"),
+            reason: text("reason"),
+            containers: exits.map(|(name, code)| (name.clone(), code.as_i64().map(|code| code as i32), None)).collect(),
+        },
+    }
+}
+
 fn present(live: Live) -> Observed {
     Observed::Present(Arc::new(live))
 }
@@ -227,6 +261,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
         account.get("redeployed").map(|digests| serde_json::from_value(digests.clone()).unwrap()).unwrap_or_default();
     let rotated: Option<Timestamp> = account.get("rotated").and_then(|at| at.as_str()?.parse().ok());
     let (mut applied, mut begun) = (account.get("applied").is_some(), account.get("begun").is_some());
+    let attempt = account.get("attempt").and_then(Value::as_u64);
     let override_window = account.get("overrideWindow").and_then(Value::as_str);
     for _ in 0..10 {
         let inputs = Inputs {
@@ -234,7 +269,7 @@ fn planned(reading: &Reading, account: &Value) -> Option<Plan> {
             revision: Some(&commit.revision),
             snapshot: &snapshot,
             shapes: &shapes,
-            policy: Policy { asked: override_window.is_some(), override_window },
+            policy: Policy { asked: override_window.is_some() || attempt.is_some(), override_window, attempt },
             memory: &memory,
             kinds: KINDS,
             rolled_back: &BTreeMap::new(),

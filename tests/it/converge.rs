@@ -93,6 +93,9 @@ fn any_commit_releases_messenger() {
             ("logs", "CreateLogGroup", 1),
             ("logs", "PutRetentionPolicy", 1),
             ("ecs", "RegisterTaskDefinition", 1),
+            ("ecs", "RunTask", 1),
+            // That it has ended well.
+            ("ecs", "TagResource", 1),
             ("ecs", "CreateService", 1),
         ],
         service: "messenger-api",
@@ -114,6 +117,9 @@ fn a_tag_releases_connections() {
             ("logs", "CreateLogGroup", 1),
             ("logs", "PutRetentionPolicy", 1),
             ("ecs", "RegisterTaskDefinition", 1),
+            ("ecs", "RunTask", 1),
+            // That it has ended well.
+            ("ecs", "TagResource", 1),
             ("ecs", "CreateService", 1),
         ],
         service: "connections",
@@ -202,7 +208,8 @@ fn assert_made(release: &Release, made: &Writes) {
     assert_eq!(counts, expected, "\n{text}");
 }
 
-/// One registration with the new image, one update that carries nothing but it, and no more than a tag beside them.
+/// One registration with the new image, one update that carries nothing but it, and no more than a tag beside them; before
+/// it the task that the example declares.
 #[track_caller]
 fn assert_released(release: &Release, image: &str, writes: &Writes) {
     let text = writes.text();
@@ -212,8 +219,14 @@ fn assert_released(release: &Release, image: &str, writes: &Writes) {
     let [update] = writes.of("UpdateService")[..] else { panic!("not one update:\n{text}") };
     assert_eq!(update.input["service"], release.service);
     assert_eq!(update.fields(), ["cluster", "service", "taskDefinition"]);
-    assert!(writes.count("TagResource") <= 1, "{text}");
-    assert_eq!(writes.len(), 2 + writes.count("TagResource"), "nothing else:\n{text}");
+    // With a task before the rollout, and a tag with its end.
+    let before = usize::from(release.made.iter().any(|(_, operation, _)| *operation == "RunTask"));
+    assert_eq!(writes.count("RunTask"), before, "{text}");
+    let position = |operation: &str| writes.0.iter().position(|write| write.operation == operation);
+    assert!(position("RunTask") < position("UpdateService"), "{text}");
+    let tags = writes.count("TagResource");
+    assert!((before..=before + 1).contains(&tags), "{text}");
+    assert_eq!(writes.len(), 2 + before + tags, "nothing else:\n{text}");
     assert!(writes.0.iter().all(|write| write.status == 200), "{text}");
 }
 

@@ -134,3 +134,22 @@ fn wait_for_rows_rebuilt(daemon: &Simulated, bad: &str) {
     assert_eq!(all["deployments"][0]["commit"]["revision"], json!(bad), "the tag's");
     assert!(all["deployments"].as_array().unwrap().iter().all(|row| row["rebuilt"] == true), "{all}");
 }
+
+#[test]
+fn a_row_names_the_commit_that_changed_the_service() {
+    let repository = small::repository(&["web"]);
+    repository.write(&small::file("other"), &small::service("other"));
+    repository.commit("Another service");
+    let account = simulated::account("123456789012", 100.0);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    let daemon = Simulated::start(account, &repository);
+    daemon.wait_until("both are live", |status| status.all("live"));
+    assert_eq!(wait_for_rows(&daemon, 1), ["1 live create web:1 The first one"], "not the newest commit");
+    // Two commits between two looks at git.
+    repository.edit(&small::file("web"), small::IMAGE, small::NEXT_IMAGE);
+    repository.commit("web: 2");
+    repository.edit(&small::file("other"), "value: b", "value: c");
+    repository.commit("other: c");
+    daemon.wait_until("web is at 2", |status| status.service("web")["images"] == json!([small::NEXT_IMAGE]));
+    assert_eq!(wait_for_rows(&daemon, 2)[0], "2 live deploy web:2 web: 2");
+}

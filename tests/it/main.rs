@@ -1,6 +1,7 @@
 //! ONE integration binary.
 mod acts;
 mod bad_input;
+mod before;
 mod calls;
 mod cases;
 mod cli;

@@ -9,6 +9,7 @@ mod elbv2;
 mod images;
 mod logs;
 mod names;
+mod one_off;
 mod rollout;
 mod scaling;
 mod secrets;
@@ -177,6 +178,7 @@ impl Observer {
             Kind::LogGroup => self.log_group(name, priority).await,
             Kind::ServiceDeployments => self.service_deployments(name, priority).await,
             Kind::StoppedTasks => self.stopped_tasks(name, priority).await,
+            Kind::OneOffTasks => self.one_offs(name, priority).await,
             Kind::Targets => self.target_health(name, priority).await,
             Kind::SecretVersions => self.secret_versions(name, priority).await,
             Kind::TaskDefinitionRevision => self.revision(name, priority).await,
@@ -186,6 +188,7 @@ impl Observer {
             Kind::ScheduledActions => self.scheduled_actions(name, priority).await,
             // These have no counterpart of their own, or are read many at a time.
             Kind::TaskDefinition
+            | Kind::OneOffTask
             | Kind::ListenerRule
             | Kind::ScalingPolicy
             | Kind::ScheduledAction

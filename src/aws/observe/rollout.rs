@@ -21,7 +21,7 @@ pub const PAST: i32 = 20;
 /// "A list of up to 20" (DescribeServiceRevisions).
 const DESCRIBED_MAX: usize = 20;
 /// "A list of up to 100 task IDs" (DescribeTasks).
-const TASKS_MAX: i32 = 100;
+pub(super) const TASKS_MAX: i32 = 100;
 
 impl Observer {
     /// The newest service deployments of a service, each with the revision that it was to bring up.
@@ -165,7 +165,7 @@ fn hook(found: &ecs::DeploymentLifecycleHookDetail) -> Hook {
     }
 }
 
-fn stopped(task: &ecs::Task) -> StoppedTask {
+pub(super) fn stopped(task: &ecs::Task) -> StoppedTask {
     let container = |found: &ecs::Container| {
         (found.name().unwrap_or_default().to_owned(), found.exit_code(), found.reason().map(str::to_owned))
     };

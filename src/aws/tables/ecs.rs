@@ -6,7 +6,9 @@ use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::delete_service::DeleteServiceInput;
 use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
+use aws_sdk_ecs::operation::run_task::RunTaskInput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentInput;
+use aws_sdk_ecs::operation::stop_task::StopTaskInput;
 use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
 use aws_sdk_ecs::types::*;
@@ -174,6 +176,29 @@ structures! {
     // MetricConfiguration: names of metrics.
     MetricConfiguration { #[required] metricNames[], #[required] resolutionSeconds }
     TagResourceInput as TagResource { #[required] resourceArn, #[required] tags[key] }
+    // As in CreateService.
+    RunTaskInput as RunTask {
+        capacityProviderStrategy[capacityProvider], cluster, count,
+        enableECSManagedTags => enable_ecs_managed_tags, enableExecuteCommand, group, launchType, networkConfiguration,
+        overrides, placementConstraints[], placementStrategy, platformVersion, propagateTags, referenceId, startedBy,
+        tags[key], #[required] taskDefinition, clientToken, volumeConfigurations[name],
+    }
+    // As in RegisterTaskDefinition.
+    TaskOverride {
+        containerOverrides[name], cpu, inferenceAcceleratorOverrides[deviceName], executionRoleArn, memory, taskRoleArn,
+        ephemeralStorage,
+    }
+    ContainerOverride {
+        name, command, environment[name], environmentFiles, cpu, memory, memoryReservation, resourceRequirements[type],
+    }
+    InferenceAcceleratorOverride { deviceName, deviceType }
+    TaskVolumeConfiguration { #[required] name, managedEBSVolume => managed_ebs_volume }
+    TaskManagedEbsVolumeConfiguration as TaskManagedEBSVolumeConfiguration {
+        encrypted, kmsKeyId, volumeType, sizeInGiB => size_in_gib, snapshotId, volumeInitializationRate, iops,
+        throughput, tagSpecifications[resourceType], #[required] roleArn, terminationPolicy, filesystemType,
+    }
+    TaskManagedEbsVolumeTerminationPolicy as TaskManagedEBSVolumeTerminationPolicy { #[required] deleteOnTermination }
+    StopTaskInput as StopTask { cluster, #[required] task, reason }
     DeregisterTaskDefinitionInput as DeregisterTaskDefinition { #[required] taskDefinition }
     DeleteServiceInput as DeleteService { cluster, #[required] service, force }
     // As in CreateService.

@@ -74,7 +74,7 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
         let images = facts.as_ref().map(|facts| running(&snapshot, &name, facts, None)).unwrap_or_default();
         let tasks = shown.map(|(facts, rollout)| Tasks::new(facts, rollout, images.shown, None));
         let commit = loaded.commit.clone().unwrap_or_else(|| on_disk(now));
-        let what = What::Planned { plan: Arc::new(plan), commit, tasks: tasks.map(Box::new) };
+        let what = What::Planned { plan: Arc::new(plan), commit, changed_by: None, tasks: tasks.map(Box::new) };
         status.apply(&Event { at: now, source: SourceName::from("here"), what });
     }
     let rows = rows(&status, now);

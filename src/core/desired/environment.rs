@@ -105,9 +105,10 @@ fn shared(
             keep_revisions: None,
             follow: super::Follow::default(),
             depends_on: Vec::new(),
-            idle: Vec::new(),
+            before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::from([file.clone()]),
+            of_each_commit: false,
         })
     })
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod approval;
+mod before;
 mod environment;
 mod extends;
 mod follow;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use before::BeforeTask;
 pub use environment::Environment;
 pub use follow::Follow;
 pub use images::{Images, OnMoved};
@@ -106,12 +108,14 @@ pub struct Declared {
     pub follow: Follow,
     /// The services that must be live first.
     pub depends_on: Vec<(ServiceName, Place)>,
-    /// What is declared and valid and that this version does not act on, for people.
-    pub idle: Vec<(&'static str, Place)>,
+    /// One-off tasks before a rollout, in their order.
+    pub before: Vec<BeforeTask>,
     /// Settings that were declared by an earlier reading of this process, and are not any more.
     pub left: BTreeSet<String>,
     /// All files that were read for it.
     pub inputs: BTreeSet<RepoPath>,
+    /// Whether it says something of the commit or its tag (`git.…`), so that it may change without its files.
+    pub of_each_commit: bool,
 }
 
 impl Declared {
@@ -139,9 +143,10 @@ impl Declared {
             keep_revisions: None,
             follow: Follow::default(),
             depends_on: Vec::new(),
-            idle: Vec::new(),
+            before: Vec::new(),
             left: BTreeSet::new(),
             inputs: BTreeSet::new(),
+            of_each_commit: false,
         }
     }
 

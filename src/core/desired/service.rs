@@ -6,7 +6,7 @@ use super::resources::{Reader as Resources, reference};
 use super::{Cached, Declared, Remembered, Workload, lints, sections, task_definition};
 use crate::core::document::check::expected;
 use crate::core::document::merge::merge_sections;
-use crate::core::document::{Node, Place, Tree};
+use crate::core::document::{Node, Tree};
 use crate::core::id::{Kind, RepoPath, ServiceName};
 use crate::core::normal::digest;
 use crate::core::problem::{self, Problem};
@@ -94,16 +94,12 @@ impl Service<'_> {
         let mut resources = Resources { scope, shapes: self.shapes, problems: &mut self.problems, found: Vec::new() };
         resources.service(&top, &name);
         let resources = resources.found;
-        let idle = idle(&top);
         let keep_revisions = kept(&top, &mut self.problems);
         let sync = super::sync::sync(top.get("sync"), &mut self.problems);
-        for (section, place) in &idle {
-            let message = format!("`{section}` is declared and valid; this version does not act on it");
-            self.problems.push(Problem::warning(problem::NOT_ACTED_ON, place, message));
-        }
         let task_definition = task_definition?;
         let service = registered(service, &task_definition, &resources, &mut self.problems);
         let service = super::approval::approved(service, &top, &mut self.problems);
+        let before = super::before::before(&top, &task_definition, &mut self.problems);
         let strategy = service.at("/deploymentConfiguration/strategy").and_then(Node::as_text).unwrap_or("ROLLING");
         let follow = super::follow::follow(top.get("rollout"), strategy, &mut self.problems);
         let least = resources.iter().find(|resource| resource.id.kind == Kind::ScalableTarget);
@@ -117,6 +113,9 @@ impl Service<'_> {
         let depends_on = depends_on.filter_map(|n| Some((ServiceName::from(n.as_text()?), n.place.clone()))).collect();
         let mut documents = vec![task_definition.to_value(), service.to_value()];
         documents.extend(resources.iter().map(super::Resource::to_value));
+        if !before.is_empty() {
+            documents.push(before.iter().map(super::BeforeTask::to_value).collect());
+        }
         Some(Declared {
             name,
             file: path.clone(),
@@ -138,9 +137,10 @@ impl Service<'_> {
             ),
             follow,
             depends_on,
-            idle,
+            before,
             left: BTreeSet::new(),
             inputs: BTreeSet::new(),
+            of_each_commit: self.used.iter().any(|name| name.starts_with("git.")),
         })
     }
 
@@ -210,13 +210,6 @@ fn kept(top: &Node, problems: &mut Vec<Problem>) -> Option<usize> {
         problems.push(expected(keep, &format!("1 to {KEEP_MAX}")));
     }
     usize::try_from(count).ok()
-}
-
-/// Sections that are valid, and that belong to what this version does not do yet.
-fn idle(top: &Node) -> Vec<(&'static str, Place)> {
-    let inside = |section: &str, key: &str| top.get(section)?.entry(key).map(|entry| entry.key_place.clone());
-    let all = [("rollout.before", inside("rollout", "before"))];
-    all.into_iter().filter_map(|(name, place)| Some((name, place?))).collect()
 }
 
 /// A service whose file declares its Cloud Map service is registered there, unless the file says how itself. A and AAAA

@@ -4,9 +4,11 @@
 use super::{CHANGES_MAX, Commit, Deployment, Outcome, STEPS_MAX, TEXT_CHARS_MAX, rebuilt};
 use crate::core::act::Act;
 use crate::core::action::{Call, Effect};
+use crate::core::before::End;
 use crate::core::event::{Event, Tasks, What};
 use crate::core::id::{Arn, ServiceId, SourceName};
 use crate::core::image;
+use crate::core::log_lines::LogLines;
 use crate::core::plan::{Cause, FAILED_UNTOLD, Hold, Note, ServicePlan};
 use crate::core::rollback::RolledBack;
 use crate::core::rollout::Rollout;
@@ -51,13 +53,16 @@ impl History {
     pub fn apply(&mut self, event: &Event) -> Vec<Deployment> {
         let Event { at, source, what } = event;
         match what {
-            What::Planned { plan, commit, tasks } => {
+            What::Planned { plan, commit, changed_by, tasks } => {
                 let service = self.service(&plan.id);
-                let changed = tasks.as_ref().and_then(|tasks| service.judge(*at, plan, tasks));
+                let changed = match tasks {
+                    Some(tasks) => service.judge(*at, plan, tasks),
+                    None => service.judge_unmade(*at, plan),
+                };
                 let planned = || Planned {
                     at: *at,
                     plan: plan.clone(),
-                    commit: commit.clone(),
+                    commit: changed_by.as_deref().unwrap_or(commit).clone(),
                     tasks: tasks.as_deref().cloned(),
                 };
                 service.planned = (!plan.steps.is_empty()).then(planned);
@@ -69,6 +74,7 @@ impl History {
             What::Failed { service: id, why, class, .. } if class.is_alarming() => {
                 self.service(id).kept(why).into_iter().collect()
             }
+            What::Ran { service: id, end, lines } => self.service(id).ran(end, lines.as_ref()).into_iter().collect(),
             What::Left { service: id } => {
                 self.service(id).end(*at, Outcome::Superseded, Some("it left git".into())).into_iter().collect()
             }
@@ -176,6 +182,7 @@ impl Service {
                 images: Vec::new(),
                 digests: BTreeMap::new(),
                 changes: Vec::new(),
+                before: Vec::new(),
                 steps: Vec::new(),
                 restarts: false,
                 rebuilt: false,
@@ -199,6 +206,24 @@ impl Service {
         rows
     }
 
+    /// A one-off task before the rollout has ended.
+    fn ran(&mut self, end: &End, lines: Option<&LogLines>) -> Option<Deployment> {
+        let row = self.open()?;
+        row.last_lines = lines.cloned();
+        let text = shortened(end.to_string());
+        (!row.before.contains(&text)).then(|| {
+            row.before.push(text);
+            row.clone()
+        })
+    }
+
+    /// What a plan shows of the newest row of a service that is not there yet: only that it will not come.
+    fn judge_unmade(&mut self, at: Timestamp, plan: &ServicePlan) -> Option<Deployment> {
+        let same = self.open()?.declaration == plan.short_digest();
+        let reason = failed(plan).filter(|_| same && plan.before.failed)?.to_owned();
+        self.end(at, Outcome::Failed, Some(reason))
+    }
+
     /// What a plan shows of the newest row.
     fn judge(&mut self, at: Timestamp, plan: &ServicePlan, tasks: &Tasks) -> Option<Deployment> {
         let row = self.newest.as_mut()?;
@@ -206,8 +231,9 @@ impl Service {
             return None;
         }
         let same = row.declaration == plan.short_digest();
-        let other_runs =
-            matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
+        // What never came to its rollout was not rolled back.
+        let other_runs = !plan.before.failed
+            && matches!((&tasks.task_definition, &row.task_definition), (Some(runs), Some(wanted)) if runs != wanted);
         let completed = tasks.rollout == Rollout::Completed;
         match row.result {
             // It took longer than it may (rollout.timeout), and came up all the same.
@@ -227,7 +253,9 @@ impl Service {
         if same && let Some(reason) = failure(plan, tasks) {
             let goes_back = matches!(tasks.rollout, Rollout::Failed { rolled_back: true, .. });
             let result = if other_runs || goes_back { Outcome::RolledBack } else { Outcome::Failed };
-            row.last_lines.clone_from(&tasks.last_lines);
+            if tasks.last_lines.is_some() {
+                row.last_lines.clone_from(&tasks.last_lines);
+            }
             return self.end(at, result, Some(reason));
         }
         let drift = row.cause == Some(Cause::Drift);
@@ -321,16 +349,20 @@ fn failure(plan: &ServicePlan, tasks: &Tasks) -> Option<String> {
         Rollout::Failed { reason, .. } => Some(reason),
         _ => None,
     };
-    let held = plan.holds.iter().find_map(|hold| match hold {
-        Hold::RolloutFailed { reason } => Some(reason),
-        _ => None,
-    });
-    match (held, seen) {
+    match (failed(plan), seen) {
         (Some(held), Some(seen)) if held == FAILED_UNTOLD => Some(seen.clone()),
         (Some(held), _) => Some(held.clone()),
         (None, Some(seen)) if plan.steps.is_empty() => Some(seen.clone()),
         (None, _) => None,
     }
+}
+
+/// Why a plan says that its rollout failed, if it does.
+fn failed(plan: &ServicePlan) -> Option<&String> {
+    plan.holds.iter().find_map(|hold| match hold {
+        Hold::RolloutFailed { reason } => Some(reason),
+        _ => None,
+    })
 }
 
 /// A text of a row, not longer than it may be.
@@ -345,6 +377,7 @@ pub(super) fn shortened(text: String) -> String {
 mod tests {
     use super::*;
     use crate::core::action::Action;
+    use crate::core::before::Before;
     use crate::core::diff::{Path, change};
     use crate::core::history::StillKnown;
     use crate::core::id::{Kind, ResourceId, StepId};
@@ -408,6 +441,7 @@ mod tests {
             task_definition: (!matches!(cause, "deploy" | "create")).then(|| revision(wanted)),
             paused: None,
             rolled_back: None,
+            before: Before::default(),
             chores: vec![],
             act: None,
         }
@@ -477,7 +511,7 @@ mod tests {
             author: "ana".into(),
             committed_at: Timestamp::UNIX_EPOCH,
         };
-        What::Planned { plan: Arc::new(plan), commit, tasks: tasks.map(Box::new) }
+        What::Planned { plan: Arc::new(plan), commit, changed_by: None, tasks: tasks.map(Box::new) }
     }
 
     fn done(operation: &'static str, effect: Effect, arn: Option<Arn>) -> What {
@@ -619,6 +653,43 @@ mod tests {
         ];
         for (events, expected) in rows {
             assert_eq!(rows_of(events), *expected, "{events}");
+        }
+    }
+
+    #[test]
+    fn what_never_came_to_its_rollout_has_failed_and_was_not_rolled_back() {
+        let failed = || ServicePlan {
+            before: Before { open: true, failed: true, ends: Vec::new() },
+            ..plan("failed", "a", "2")
+        };
+        let end = |failed: Option<&str>| What::Ran {
+            service: id(),
+            end: Box::new(End {
+                name: "migrate".into(),
+                container: "web".into(),
+                task: "arn:aws:ecs:r:1:task/c/5f1c0a2b3c4d".into(),
+                exit: Some(i32::from(failed.is_some())),
+                failed: failed.map(str::to_owned),
+                note: Action::new(Call::TagEcs, ResourceId::new(Kind::TaskDefinitionRevision, "web:2"), json!({})),
+            }),
+            lines: failed.map(|_| LogLines { group: "g".into(), stream: "s".into(), lines: vec!["no table".into()] }),
+        };
+        // Whether the service is there, and runs the revision before, or is still to be made.
+        for runs in [Some(tasks("1", "completed")), None] {
+            let mut history = History::default();
+            let mut apply = |what| history.apply(&Event { at: Timestamp::UNIX_EPOCH, source: "prod".into(), what });
+            apply(planned(plan("deploy", "a", "2"), "a", runs.clone()));
+            apply(done("RegisterTaskDefinition", Effect::NoRestart, Some(revision("2"))));
+            apply(done("RunTask", Effect::NoRestart, None));
+            apply(end(None));
+            apply(end(Some("migrate exited with code 1")));
+            let rows = apply(planned(failed(), "a", runs.clone()));
+            let [row] = rows.as_slice() else { panic!("{rows:?}") };
+            assert_eq!((row.result, row.reason.as_deref()), (Some(Outcome::Failed), Some("circuit breaker")));
+            let ran = ["migrate exited with code 0 (task 5f1c0a2b)", "migrate exited with code 1 (task 5f1c0a2b)"];
+            assert_eq!(row.before, ran);
+            assert_eq!(row.last_lines.as_ref().map(|log| log.lines.as_slice()), Some(&["no table".to_owned()][..]));
+            assert_eq!(apply(planned(failed(), "a", runs)), [], "it stays that");
         }
     }
 

@@ -64,6 +64,9 @@ pub struct Deployment {
     pub digests: BTreeMap<String, String>,
     /// What was changed, live → desired, with the effect; secrets are masked. And what had moved, where it was deployed anew.
     pub changes: Vec<String>,
+    /// How the one-off tasks before its rollout ended, in order.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// AWS's names of the operations that were done, in order.
     pub steps: Vec<String>,
     /// Whether a step replaced or started tasks.
@@ -158,6 +161,12 @@ impl Deployment {
         };
         let short = commit.map_or("-", |commit| commit.revision.short());
         format!("{short} {words}").trim_end().to_owned()
+    }
+
+    /// How the tasks before its rollout ended, but for what its reason says already.
+    pub fn ran_before(&self) -> impl Iterator<Item = &str> {
+        let told = |text: &&String| self.reason.as_ref() != Some(*text);
+        self.before.iter().filter(told).map(String::as_str)
     }
 
     /// Who is behind it: the author of the commit, `drift`, or `rebuilt` where nobody knows.
@@ -274,6 +283,7 @@ mod tests {
             images: Vec::new(),
             digests: BTreeMap::new(),
             changes: Vec::new(),
+            before: Vec::new(),
             steps: Vec::new(),
             restarts: false,
             rebuilt: false,

@@ -96,6 +96,7 @@ fn row(
         images: images.iter().map(|(_, image)| image.clone()).collect(),
         digests: images.iter().filter_map(digest).collect(),
         changes: Vec::new(),
+        before: Vec::new(),
         steps: Vec::new(),
         restarts: true,
         rebuilt: true,

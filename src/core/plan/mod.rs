@@ -16,6 +16,7 @@ mod window;
 
 use super::act::Act;
 use super::action::{Action, Call, Effect};
+use super::before::{self, Before};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
 use super::id::{Arn, Kind, RepoPath, ResourceId, Revision, ServiceId, ServiceName, StepId};
@@ -26,10 +27,11 @@ use super::pause::Pause;
 use super::rollback::RolledBack;
 use super::rollout::{Rollout, rollout};
 use super::shape::Shapes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 pub use note::{Moved, Note};
 pub use planner::{
@@ -76,6 +78,8 @@ pub struct ServicePlan {
     pub paused: Option<Pause>,
     /// The rollback that is in force: it was planned from that earlier commit.
     pub rolled_back: Option<RolledBack>,
+    /// How the tasks before its rollout stand.
+    pub before: Before,
     /// What is tidied up while the service is live and nothing else is to be done: it is no difference from git.
     pub chores: Vec<Step>,
     /// What a person did last to the service beside git.
@@ -119,10 +123,11 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. While something is left to do it was not asked for: that something
-    /// else runs is no failure; unless it is on hold because it failed.
+    /// The revision that the service is to run by now. While something is left to do, and while tasks before the rollout are
+    /// waited for, it was not asked for: that something else runs is no failure; unless it is on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
-        self.task_definition.as_ref().filter(|_| self.steps.is_empty() || self.has_failed())
+        let due = !self.before.open && (self.steps.is_empty() || self.has_failed());
+        self.task_definition.as_ref().filter(|_| due)
     }
 
     /// Whether ECS could not bring it up.
@@ -277,6 +282,19 @@ pub enum Hold {
         /// Whether that time is over.
         overdue: bool,
     },
+    /// A one-off task runs before the rollout (`rollout.before`).
+    Before {
+        /// Its name in git; that of another rollout's task where git does not have it any more.
+        name: String,
+        /// The task.
+        task: Arn,
+        /// ECS's last status of it.
+        status: String,
+        /// When it was asked for.
+        since: Option<Timestamp>,
+        /// How long it may take, in seconds.
+        at_most_seconds: u64,
+    },
     /// Another service of the environment comes first.
     WaitsFor {
         /// The service, or what the services share.
@@ -371,6 +389,7 @@ impl Hold {
     pub fn passes(&self) -> bool {
         match self {
             Hold::Draining | Hold::RolloutInProgress { .. } | Hold::WaitsFor { .. } | Hold::Replacing { .. } => true,
+            Hold::Before { .. } => true,
             Hold::ImageMissing { overdue, .. } => !overdue,
             _ => false,
         }
@@ -400,6 +419,13 @@ impl fmt::Display for Hold {
                 "image {image} was not pushed within {:#}: push it, or correct the tag",
                 until.duration_since(*since)
             ),
+            Hold::Before { name, task, status, since, at_most_seconds } => {
+                let at_most =
+                    SignedDuration::try_from(Duration::from_secs(*at_most_seconds)).unwrap_or(SignedDuration::MAX);
+                write!(f, "runs {name} before the rollout (task {}, {status}", before::short(task.as_str()))?;
+                since.iter().try_for_each(|since| write!(f, " since {}", since.strftime("%H:%M:%SZ")))?;
+                write!(f, ", at most {at_most:#})")
+            }
             Hold::WaitsFor { service, id: Some(id) } if service.is_shared() => {
                 write!(f, "environment.yaml makes the {id}: it comes first")
             }
@@ -468,6 +494,9 @@ pub struct Policy<'p> {
     pub asked: bool,
     /// Why somebody goes past a closed deploy window.
     pub override_window: Option<&'p str>,
+    /// When somebody asked for it, in milliseconds since 1970: a task before the rollout that failed before that is run once
+    /// more.
+    pub attempt: Option<u64>,
 }
 
 /// What is remembered of a service between two plans. Disposable: without it a plan is careful, not wrong.

@@ -34,11 +34,6 @@ pub enum Note {
         /// The revision.
         task_definition: Arn,
     },
-    /// Declared, valid, and not acted on by this version.
-    NotActedOn {
-        /// The section.
-        section: &'static str,
-    },
     /// An earlier commit declared it: it stays as it is.
     NoLongerManaged {
         /// The setting.
@@ -164,7 +159,6 @@ impl fmt::Display for Note {
             Note::Reused { task_definition } => {
                 write!(f, "{} has the same content and is used", task_definition.short())
             }
-            Note::NotActedOn { section } => write!(f, "{section} is declared, and not acted on yet by this version"),
             Note::NoLongerManaged { path } => write!(f, "no longer managed: {path} left git and stays as it is"),
             Note::DriftReported { section } => {
                 write!(f, "drift of {} is shown, not corrected (sync.drift)", section.name())

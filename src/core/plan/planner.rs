@@ -3,12 +3,14 @@
 use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds, short_digest};
 use crate::core::act::Act;
 use crate::core::action::{Action, Call, Effect, Input};
+use crate::core::before::Before;
 use crate::core::desired::{Declared, Section, Workload};
 use crate::core::diff::{Change, Differences, Path, Shown, change};
 use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use crate::core::pause::Pause;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,9 +36,9 @@ pub const SERVICE_TAG: &str = "driftless:service";
 /// The tag that names the environment that made a thing.
 pub const ENVIRONMENT_TAG: &str = "driftless:environment";
 
-/// What [`FAILED_TAG`] holds while somebody wants that a declaration, by its whole digest, is tried once more.
-pub fn retry_tag(digest: &str) -> String {
-    format!("retry {}", short_digest(digest))
+/// What [`FAILED_TAG`] holds once somebody has asked that a declaration, by its whole digest, is tried once more.
+pub fn retry_tag(digest: &str, asked: Timestamp) -> String {
+    format!("retry {} {}", short_digest(digest), asked.as_millisecond())
 }
 
 /// Where the ARN of a planned thing comes from.
@@ -160,12 +162,13 @@ impl<'p> Planner<'p> {
             changes: Vec::new(),
             steps: Vec::new(),
             holds: Vec::new(),
-            notes: declared.idle.iter().map(|(section, _)| Note::NotActedOn { section }).collect(),
+            notes: Vec::new(),
             same: 0,
             digest: declared.digest.clone(),
             task_definition: None,
             paused: None,
             rolled_back: None,
+            before: Before::default(),
             chores: Vec::new(),
             act: None,
         };
@@ -297,20 +300,49 @@ impl<'p> Planner<'p> {
     /// Adds a step behind all steps that make what it needs; gives its id.
     pub fn step(&mut self, action: Action, effect: Effect, against: Option<Against>) -> StepId {
         let id = StepId::new(format!("{}/{} {}", self.declared.name, action.call.operation(), action.target));
-        let mut after: Vec<StepId> = action
-            .input
-            .late
-            .iter()
-            .filter_map(|(_, needed)| match self.outputs.get(needed) {
-                Some(Output::Made(step)) => Some(step.clone()),
-                Some(Output::Known(_)) | None => None,
-            })
-            .collect();
+        let after = self.after(&action);
+        self.plan.steps.push(Step { id: id.clone(), action, effect, after, against });
+        id
+    }
+
+    /// What an action waits for that comes behind the steps so far.
+    fn after(&self, action: &Action) -> Vec<StepId> {
+        let made = |(_, needed): &(String, ResourceId)| match self.outputs.get(needed) {
+            Some(Output::Made(step)) => Some(step.clone()),
+            Some(Output::Known(_)) | None => None,
+        };
+        let mut after: Vec<StepId> = action.input.late.iter().filter_map(made).collect();
         // Of one service's steps each waits for the one before it: one write at a time.
         after.extend(self.plan.steps.last().map(|step| step.id.clone()));
         after.dedup();
-        self.plan.steps.push(Step { id: id.clone(), action, effect, after, against });
-        id
+        after
+    }
+
+    /// Adds steps in front of all but those that they need: what makes the ARNs that they lack, and log groups, since a task
+    /// whose group is missing does not start.
+    pub fn first(&mut self, actions: Vec<Action>) {
+        let late = |action: &Action| action.input.late.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>();
+        let mut needed: BTreeSet<ResourceId> = actions.iter().flat_map(late).collect();
+        let (mut front, mut rest) = (Vec::new(), Vec::new());
+        for step in std::mem::take(&mut self.plan.steps).into_iter().rev() {
+            if step.action.target.kind == Kind::LogGroup || needed.contains(&step.action.target) {
+                needed.extend(late(&step.action));
+                front.push(step);
+            } else {
+                rest.push(step);
+            }
+        }
+        for step in front.into_iter().rev() {
+            let after = self.after(&step.action);
+            self.plan.steps.push(Step { after, ..step });
+        }
+        for action in actions {
+            self.step(action, Effect::NoRestart, None);
+        }
+        for step in rest.into_iter().rev() {
+            let after = self.after(&step.action);
+            self.plan.steps.push(Step { after, ..step });
+        }
     }
 
     /// Adds what is tidied up when nothing else is to be done.
@@ -537,7 +569,19 @@ impl<'p> Planner<'p> {
 
     /// Whether somebody asked that what ECS could not bring up is tried once more.
     pub fn is_retried(&self) -> bool {
-        self.failed_tag().is_some_and(|tag| *tag == retry_tag(&self.plan.digest))
+        self.retry().is_some()
+    }
+
+    /// When somebody last asked for another try, in milliseconds since 1970: with `driftless apply`, or by a tag.
+    pub fn retried_at(&self) -> Option<u64> {
+        self.inputs.policy.attempt.max(self.retry().and_then(|mark| mark.parse().ok()))
+    }
+
+    /// What the service's tag says beside `retry DIGEST`, where it says that of this declaration.
+    fn retry(&self) -> Option<&str> {
+        let tag = self.failed_tag()?.strip_prefix("retry ")?;
+        let (digest, mark) = tag.split_once(' ').unwrap_or((tag, ""));
+        (digest == self.plan.short_digest()).then_some(mark)
     }
 
     fn failed_tag(&self) -> Option<&'p String> {

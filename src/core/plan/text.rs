@@ -200,6 +200,7 @@ impl ServicePlan {
             task_definition,
             paused,
             rolled_back,
+            before: _,
             chores,
             act: _,
         } = self;

@@ -1,6 +1,7 @@
 //! What a commit is said to be, held against the real `git` command.
 
 use super::*;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// What `git describe --abbrev=0 --tags` prints.
@@ -150,4 +151,28 @@ fn a_folder_knows_its_commit() {
     assert_eq!((commit.subject.as_str(), commit.author.as_str()), ("The second", "Ada"));
     git(&["checkout", "-q", "--detach"]);
     assert_eq!(opened.commit().expect("a commit").branch, None);
+}
+
+#[test]
+fn which_commits_changed_which_files() {
+    let world = World::new();
+    let first = world.commit(&[], &[("a.yaml", b"1"), ("b/c.yaml", b"1")]);
+    let second = world.commit(&[first], &[("a.yaml", b"2"), ("b/c.yaml", b"1")]);
+    let aside = world.commit(&[first], &[("a.yaml", b"1"), ("b/c.yaml", b"2")]);
+    let merged = world.commit(&[second, aside], &[("a.yaml", b"2"), ("b/c.yaml", b"2")]);
+    let gone = world.commit(&[merged], &[("a.yaml", b"2")]);
+    let files = |names: &[&str]| names.iter().map(|name| RepoPath::new(*name)).collect::<BTreeSet<_>>();
+    let changes = |from, until: Option<Oid>, most, names: &[&str]| -> Vec<(Revision, BTreeSet<RepoPath>)> {
+        let until = until.map(revision);
+        let found = last_changes(world.remote.path(), &revision(from), until.as_ref(), most, files(names)).unwrap();
+        found.into_iter().map(|change| (change.revision, change.files)).collect()
+    };
+    let both = ["a.yaml", "b/c.yaml", "never.yaml"];
+    let expected = [(revision(merged), files(&["b/c.yaml"])), (revision(second), files(&["a.yaml"]))];
+    assert_eq!(changes(merged, None, 9, &both), expected, "a merge counts against its first parent");
+    assert_eq!(changes(merged, Some(second), 9, &both), expected[..1]);
+    assert_eq!(changes(merged, None, 1, &both), expected[..1]);
+    assert_eq!(changes(gone, None, 9, &["b/c.yaml"]), [(revision(gone), files(&["b/c.yaml"]))], "deleted");
+    assert_eq!(changes(aside, None, 9, &["a.yaml"]), [(revision(first), files(&["a.yaml"]))], "the first commit");
+    assert_eq!(changes(merged, None, 9, &[]), []);
 }

@@ -186,7 +186,15 @@ pub fn asks(world: &World, service: &str, operation: &str, input: &Value) -> sup
             .chain(input::text(input, "serviceDeploymentArn").map(str::to_owned))
             .chain(input::texts(input, "tasks").map(str::to_owned))
             .chain(input::texts(input, "clusters").map(|name| ecs::cluster_arn(world, name)))
+            .chain(input::text(input, "task").map(str::to_owned))
+            .chain(input::text(input, "taskDefinition").filter(|_| operation == "RunTask").map(str::to_owned))
             .collect();
+        let task = input::text(input, "task").and_then(|arn| world.ecs.tasks.get(arn));
+        for tag in task.map(|task| input::list(&task.run, "tags")).unwrap_or_default() {
+            let (key, value) = (input::text(tag, "key"), input::text(tag, "value"));
+            let named = key.map(|key| (format!("aws:ResourceTag/{key}"), value.unwrap_or_default().to_owned()));
+            asked.context.extend(named);
+        }
         if !arns.is_empty() {
             asked.resources = arns;
         }

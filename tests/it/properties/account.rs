@@ -468,6 +468,7 @@ impl Account {
             },
             // These have no counterpart of their own, or are not named by what is generated.
             Kind::TaskDefinition | Kind::ListenerRule | Kind::ScalingPolicy | Kind::ScheduledAction => Observed::Absent,
+            Kind::OneOffTasks | Kind::OneOffTask => Observed::Absent,
             Kind::ParameterValue | Kind::StackOutput | Kind::Listeners => Observed::Absent,
         }
     }

@@ -23,7 +23,7 @@ fn production_follows_when_somebody_has_looked_and_approved() {
         ("cursive-team-connections", "cursive-team-connections"),
         &[("secretsmanager", "CreateSecret", secret)],
     );
-    // Where the service says `rollout.before`, the migration belongs in front of each release here.
+    // A migration goes before each release (`rollout.before`); its end is a tag of the revision.
     let release = |tag: &str, letter: char| {
         stage.repository.commit(&format!("What {tag} brings"));
         stage.repository.tag(tag);
@@ -59,7 +59,8 @@ fn production_follows_when_somebody_has_looked_and_approved() {
     stage.account.set_speed(super::SPEED);
     daemon.pass(3);
     // The second tag says who approved.
-    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 2", "UpdateService 1"];
+    let writes =
+        ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "RunTask 1", "TagResource 2", "UpdateService 1"];
     assert_eq!(stage.writes(&daemon, SERVICE, since), writes, "{}", daemon.log());
 
     let since = stage.mark();
@@ -72,7 +73,8 @@ fn production_follows_when_somebody_has_looked_and_approved() {
     assert!(reason(backend(&status)).contains("rolled back by a person"), "{status}");
     assert_eq!((goes(443), goes(8443)), (vec![green.clone()], vec![green]));
     daemon.pass(5);
-    let writes = ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "TagResource 3", "UpdateService 1"];
+    let writes =
+        ["ContinueServiceDeployment 1", "RegisterTaskDefinition 1", "RunTask 1", "TagResource 3", "UpdateService 1"];
     assert_eq!(stage.writes(&daemon, SERVICE, since), writes, "{}", daemon.log());
     let rows: Vec<String> = stage.rows(&daemon, SERVICE);
     let ends: Vec<&str> = rows.iter().map(|row| row.split('"').next().unwrap_or_default().trim_end()).collect();

@@ -33,7 +33,8 @@ fn the_team_s_own_file_is_deployed_and_a_gap_is_said() {
         names::set_suffix(world, "messenger/dev/jwt", "a8ZkP1");
     });
     let first = stage.repository.git(&["rev-parse", "HEAD"]);
-    // Where the service says `rollout.before`, the migration belongs in front of each release here.
+    // A migration goes before each release (`rollout.before`); its end is a tag of the revision, which has the
+    // family's name.
     stage.push("messenger-api", &first, 'a');
     let daemon = stage.follow(&json!({ "branch": "main" }));
     daemon.wait_until("it is live", |status| is_live(api(status), &format!("messenger-api:{first}")));
@@ -57,7 +58,7 @@ fn the_team_s_own_file_is_deployed_and_a_gap_is_said() {
     assert!(gap, "the only task stopped first");
     assert!(lies.is_empty(), "{lies:?}");
     daemon.pass(3);
-    let writes = ["RegisterTaskDefinition 1", "TagResource 1", "UpdateService 1"];
+    let writes = ["RegisterTaskDefinition 1", "RunTask 1", "TagResource 1", "UpdateService 1"];
     assert_eq!(stage.writes(&daemon, SERVICE, since), writes, "{}", daemon.log());
 
     // The file is the team's, byte for byte, and what runs is what it says.

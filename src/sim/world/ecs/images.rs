@@ -62,13 +62,27 @@ impl Behaviour {
         if let Some(seconds) = number("slow") {
             behaviour.pull = seconds;
         }
-        behaviour.exits = number("crash").map(|after| (after, 1)).or_else(|| number("job").map(|after| (after, 0)));
+        behaviour.exits = exits(number("crash"), number("job"));
         if let Some(code) = number("unready") {
             behaviour.answers = Some(code as u16).filter(|code| *code > 0);
         }
         behaviour
     }
 }
+
+fn exits(crash: Option<f64>, job: Option<f64>) -> Option<(f64, i64)> {
+    crash.map(|after| (after, 1)).or_else(|| job.map(|after| (after, 0)))
+}
+
+/// How a container ends that was given another command when it was started (RunTask, containerOverrides): as the words of
+/// the command say, else as those of its image do, else with code 0 when a short job is done.
+pub fn ends_of(command: &[&str], image: &Behaviour) -> (f64, i64) {
+    let said = Behaviour::of_tag(&command.join("-")).exits;
+    said.or(image.exits).unwrap_or((JOB_SECONDS, 0))
+}
+
+/// A migration with little to do.
+const JOB_SECONDS: f64 = 5.0;
 
 /// What images do; what nobody said is read off the tag.
 #[derive(Debug, Clone, Default)]
@@ -132,6 +146,18 @@ mod tests {
             ("sick/a:1", usual.clone()),
         ] {
             assert_eq!(Images::default().does(image), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_its_own_ends() {
+        for (command, tag, expected) in [
+            (&["pnpm", "migrate"][..], "2.1.0", (JOB_SECONDS, 0)),
+            (&["migrate", "crash-1"], "2.1.0", (1.0, 1)),
+            (&["migrate", "job-9"], "2-crash-1", (9.0, 0)),
+            (&["migrate"], "2-crash-1", (1.0, 1)),
+        ] {
+            assert_eq!(ends_of(command, &Behaviour::of_tag(tag)), expected, "{command:?} {tag}");
         }
     }
 }

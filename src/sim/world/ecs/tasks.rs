@@ -6,7 +6,7 @@
 //! ```
 
 use super::common::short;
-use super::images::Behaviour;
+use super::images::{Behaviour, ends_of};
 use super::scheduler;
 use super::state::{Group, Task, Times};
 use crate::sim::wire::time;
@@ -128,6 +128,11 @@ pub fn step(world: &mut World, arn: &str) {
             wake(world, arn);
         }
         _ => {
+            // What was due of it before it was stopped comes to nothing.
+            let stopped = task.times.stopped.unwrap_or_default();
+            if world.now().duration_since(stopped).as_secs_f64() < STOPPED_SECONDS {
+                return;
+            }
             let service = world.ecs.tasks.remove(arn).and_then(|task| task.service);
             if let Some(all) = service.and_then(|service| world.ecs.tasks_of.get_mut(&service)) {
                 all.remove(arn);
@@ -159,7 +164,18 @@ fn wake(world: &mut World, arn: &str) {
 /// Each container's definition with what its image does.
 fn behaviours(world: &World, arn: &str) -> Vec<(Value, Behaviour)> {
     let Some(task) = world.ecs.tasks.get(arn) else { return Vec::new() };
-    let does = |definition: &Value| world.ecs.images.does(definition["image"].as_str().unwrap_or_default());
+    let does = |definition: &Value| {
+        let behaviour = world.ecs.images.does(definition["image"].as_str().unwrap_or_default());
+        let overrides = input::list(&task.run["overrides"], "containerOverrides").iter();
+        let own = overrides.filter(|found| found["name"] == definition["name"]).find_map(|found| found.get("command"));
+        match own.and_then(Value::as_array) {
+            Some(words) => {
+                let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+                Behaviour { exits: Some(ends_of(&words, &behaviour)), ..behaviour }
+            }
+            None => behaviour,
+        }
+    };
     definitions(world, &task.task_definition).iter().map(|d| (d.clone(), does(d))).collect()
 }
 

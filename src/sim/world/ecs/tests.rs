@@ -454,8 +454,16 @@ fn a_task_of_ones_own_ends_with_its_code_and_starts_once_a_token() {
         "clientToken": "once",
     });
     let task = scene.call("ecs", "RunTask", input.clone())["tasks"][0]["taskArn"].clone();
-    assert_eq!(scene.call("ecs", "RunTask", input)["tasks"][0]["taskArn"], task);
+    assert_eq!(scene.call("ecs", "RunTask", input.clone())["tasks"][0]["taskArn"], task);
+    // One that is stopped before it runs is shown as long as others.
+    let mut other = input;
+    other["clientToken"] = json!("twice");
+    let early = scene.call("ecs", "RunTask", other)["tasks"][0]["taskArn"].clone();
+    scene.call("ecs", "StopTask", json!({ "cluster": "prod", "task": early }));
     scene.pass(60);
+    let stopped =
+        scene.call("ecs", "ListTasks", json!({ "cluster": "prod", "family": "web", "desiredStatus": "STOPPED" }));
+    assert!(stopped["taskArns"].as_array().is_some_and(|arns| arns.contains(&early)), "{stopped}");
     let found = scene.call("ecs", "DescribeTasks", json!({ "cluster": "prod", "tasks": [task] }))["tasks"][0].clone();
     assert_eq!(
         (&found["lastStatus"], &found["containers"][0]["exitCode"]),
