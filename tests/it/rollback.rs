@@ -5,6 +5,7 @@ use crate::support::simulated::{Served, account};
 use crate::support::{Output, Page, Repository, Simulated, Status, driftless_with, small};
 use driftless::sim::Account;
 use driftless::sim::ledger::Entry;
+use driftless::sim::policy::Policy;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -480,4 +481,35 @@ fn what_is_of_another_cluster_is_not_gone_back_to_and_what_depends_on_it_goes_on
     });
     daemon.pass(3);
     assert_eq!(updates(), 2, "{}", daemon.log());
+}
+
+/// Scaling may not be written: a plan with a difference there never comes to its end.
+const BUT_SCALING: &str = r#"{ "Statement": [
+    { "Effect": "Allow", "Action": "*", "Resource": "*" },
+    { "Effect": "Deny", "Action": "application-autoscaling:RegisterScalableTarget", "Resource": "*" }
+] }"#;
+
+#[test]
+fn what_was_never_finished_is_left_at_once() {
+    let (account, repository) = (account("123456789012", SPEED), small::repository(&["web"]));
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    repository.edit(&small::file("web"), "sync: {", "scaling: { minCapacity: 1, maxCapacity: 2 }\nsync: {");
+    repository.commit("1");
+    let served = Served::start(&account);
+    {
+        let daemon = Simulated::start(account.clone(), &repository);
+        daemon.wait_until("1 is live", |status| status.all("live"));
+        account.enforce(Some(Policy::read(BUT_SCALING).unwrap()));
+        // Without a circuit breaker ECS tries for ever; and nobody writes down that 2 was applied.
+        repository.edit(&small::file("web"), small::IMAGE, "public.ecr.aws/small/web:2-crash-1");
+        repository.edit(&small::file("web"), "maxCapacity: 2", "maxCapacity: 4");
+        repository.commit("2");
+        daemon.wait_until("2 is begun", |_| counts(&account, "web")[0] == 1);
+    }
+    command(&served, &repository, &["rollback", "web", "--reason", "500s"]).assert_status(0);
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("1 is back", |status| {
+        status.service("web")["state"] == "held" && status.service("web")["images"] == json!([small::IMAGE])
+    });
+    assert_eq!(counts(&account, "web"), [2, 0, 0], "{}", daemon.log());
 }
