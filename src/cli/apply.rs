@@ -216,33 +216,23 @@ impl Apply {
 
     async fn write(&mut self, plan: &ServicePlan) -> Progress {
         let name = plan.id.service.clone();
-        let mut lines: Vec<(String, Option<Arn>, &'static str)> = Vec::new();
+        let memory = self.memory.entry(name.clone()).or_default();
         let never = CancellationToken::new();
         let done = execute(&self.observer, plan, &self.writes, Priority::Commit, &never, |step, arn| {
             let line = match arn {
                 Some(arn) => format!("{} {}", step.action.call.operation(), arn.short()),
                 None => step.action.call.operation().to_owned(),
             };
-            lines.push((line, arn.cloned(), step.action.call.operation()));
+            memory.done(plan, step, arn);
+            memory.begun = Some(plan.digest.clone());
+            eprintln!("{} {name} {line}", stamp());
         })
         .await;
-        let memory = self.memory.entry(name.clone()).or_default();
-        if !lines.is_empty() {
-            memory.begun = Some(plan.digest.clone());
-        }
-        for (line, arn, operation) in lines {
-            if operation == "RegisterTaskDefinition" && !plan.before.open {
-                memory.rolling = arn;
-            }
-            eprintln!("{} {name} {line}", stamp());
-        }
         match done {
             // What is gone back to is applied when ECS has done its part.
             Ok(()) if plan.is_answer() => Progress::Open,
             Ok(()) => {
-                memory.applied = Some(plan.digest.clone());
-                memory.deployed_anew(plan);
-                memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                memory.carried_out(plan);
                 if self.wait { Progress::Open } else { Progress::Written }
             }
             Err(Stop::Waiting(_) | Stop::Superseded(_) | Stop::Stopping) => Progress::Open,

@@ -8,15 +8,12 @@ use crate::core::rollout::Rollout;
 use anyhow::{bail, ensure};
 use clap::Args;
 
-/// The fewest characters of a deployment's id that name it.
-const ID_CHARS_MIN: usize = 6;
-
 #[derive(Debug, Args)]
 pub struct Options {
     /// The service
     #[arg(value_name = "NAME")]
     name: String,
-    /// Answer only this deployment: the end of its ARN, as a page or a message named it
+    /// Answer only this deployment: its ARN or the last part of it, as a page or a message named it
     #[arg(long, value_name = "ID")]
     deployment: Option<String>,
     #[command(flatten)]
@@ -32,9 +29,9 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
     };
     let id = pause.deployment.short();
     if let Some(asked) = &deployment {
-        // An empty variable of a script is no deployment, and ends every ARN.
-        ensure!(asked.len() >= ID_CHARS_MIN, "--deployment {asked:?} is too short: {id} waits");
-        ensure!(pause.deployment.as_str().ends_with(asked), "deployment {asked} does not wait; {id} does");
+        // Whole, or nothing: an empty variable of a script approves nothing.
+        let it = [id, pause.deployment.as_str()].contains(&asked.as_str());
+        ensure!(it, "deployment {asked:?} does not wait; {id} does");
     }
     eprintln!("{name}: deployment {id} {pause}");
     // The very deployment that was looked at: ECS refuses what somebody else answered meanwhile.

@@ -211,9 +211,8 @@ impl<'s> Healthy<'s> {
     }
 
     async fn declared_by(&self, revision: &Revision) -> anyhow::Result<Arc<Declared>> {
-        let desired = self.past.desired(revision).await.map_err(anyhow::Error::msg)?;
-        let declared = desired.services.get(&self.name).cloned();
-        declared.with_context(|| format!("commit {} does not declare {}, or with errors", revision.short(), self.name))
+        let scope = &self.desired.environment.scope;
+        self.past.declared(revision, &self.name, scope).await.map_err(anyhow::Error::msg)
     }
 
     /// What is known of a declaration: by the rows of it, by the tags of the service, by ECS.

@@ -10,7 +10,7 @@ use super::{Exit, Where};
 use crate::core::act::Deed;
 use crate::core::id::ServiceName;
 use crate::core::pause::Pause;
-use crate::core::plan::{FAILED_TAG, short_digest};
+use crate::core::plan::{FAILED_TAG, retry_tag, short_digest};
 use crate::core::rollback::{Known, ROLLED_BACK_TAG, RolledBack};
 use crate::core::rollout::Rollout;
 use anyhow::{Context, bail, ensure};
@@ -70,7 +70,7 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     let why = format!("to {}: {}", commit.revision.short(), rolled.why);
     let mut tags = vec![(ROLLED_BACK_TAG, rolled.tag_value())];
     if matches!(known, Known::Failed { .. }) {
-        tags.push((FAILED_TAG, format!("retry {}", short_digest(&digest))));
+        tags.push((FAILED_TAG, retry_tag(&digest, Timestamp::now())));
     }
     service.note(Deed::RolledBack, (&rolled.by, &why), &tags).await?;
     println!("{name} {rolled}");
@@ -115,7 +115,7 @@ pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let failed = service.tags.get(FAILED_TAG) == Some(&short_digest(&declared.digest))
         || matches!(service.rollout(), Some(Rollout::Failed { .. } | Rollout::Unhealthy { .. }));
     // The time tells one asking from another: a task before the rollout is run once for each.
-    let retried = format!("retry {} {}", short_digest(&declared.digest), Timestamp::now().as_millisecond());
+    let retried = retry_tag(&declared.digest, Timestamp::now());
     let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)];
     service.note(Deed::Retried, (&service.who().await?, ""), &tags).await?;
     match held {

@@ -101,7 +101,7 @@ pub fn rollout(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
 pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evidence<'_>) -> Rollout {
     let wanted = wanted.or(facts.task_definition.as_ref());
     let base = by_deployments(facts, wanted);
-    let followed = evidence.deployment_of(wanted);
+    let followed = evidence.deployment_of(wanted).filter(|followed| !is_before(facts, wanted, followed));
     let stopped = Stopped::of(evidence.stopped, wanted);
     // What is deployed anew and taken back is the same revision, and has failed.
     let other = |newest: &&ServiceDeployment| newest.goes_back() && newest.task_definition.as_ref() != wanted;
@@ -127,6 +127,13 @@ pub fn rollout_with(facts: &ServiceFacts, wanted: Option<&Arn>, evidence: &Evide
         Rollout::Completed => evidence.targets.map_or(base, |targets| served(facts.running, targets)),
         other => other,
     }
+}
+
+/// Whether a service deployment was over before the service began to bring up the same revision once more: the new attempt
+/// may not be listed yet.
+fn is_before(facts: &ServiceFacts, wanted: Option<&Arn>, followed: &ServiceDeployment) -> bool {
+    let began = facts.primary().filter(|primary| primary.task_definition.as_ref() == wanted).and_then(|p| p.created_at);
+    followed.finished_at.zip(began).is_some_and(|(finished, began)| finished < began)
 }
 
 /// A rollout that takes longer than it may has failed for all that is known, although ECS goes on with it. What waits for
@@ -213,7 +220,11 @@ fn by_deployments(facts: &ServiceFacts, wanted: Option<&Arn>) -> Rollout {
     let progress = |running, desired, failed| Rollout::InProgress { running, desired, failed, note: None };
     let state = |deployment: &super::observed::Deployment| deployment.rollout_state.clone().unwrap_or_default();
     let failed = facts.deployments.iter().find(|d| d.task_definition.as_ref() == wanted && state(d) == "FAILED");
-    if let Some(failed) = failed {
+    // One that is being brought up anew may stand beside what is left of the one that failed.
+    let again = |primary: &super::observed::Deployment| {
+        primary.task_definition.as_ref() == wanted && state(primary) == "IN_PROGRESS"
+    };
+    if let Some(failed) = failed.filter(|_| !facts.primary().is_some_and(again)) {
         let reason = failed.reason.clone().unwrap_or_else(|| "ECS says FAILED".into());
         let rolled_back = facts.task_definition.is_some() && facts.task_definition.as_ref() != wanted;
         return Rollout::Failed { reason, rolled_back };
@@ -300,6 +311,11 @@ mod tests {
                 facts(2, vec![deployment("PRIMARY", 1, "IN_PROGRESS", 1), deployment("ACTIVE", 2, "FAILED", 0)]),
                 "Failed",
             ),
+            // It is tried again, and the tasks of the first time are not all gone.
+            (
+                facts(2, vec![deployment("PRIMARY", 2, "IN_PROGRESS", 1), deployment("ACTIVE", 2, "FAILED", 1)]),
+                "InProgress",
+            ),
         ];
         for (facts, expected) in cases {
             let found = rollout(&facts, Some(&wanted()));
@@ -351,6 +367,16 @@ mod tests {
             let evidence = Evidence { deployments: &all, ..Evidence::default() };
             let found = format!("{:?}", rollout_with(&running, Some(&wanted()), &evidence));
             assert!(found.starts_with(expected), "{status}: {found}");
+        }
+        // An earlier attempt at the same revision says nothing of the one that was begun after it.
+        let at = |second: i64| Timestamp::from_second(second).ok();
+        for (finished, expected) in [(100, "InProgress"), (300, "Failed")] {
+            let mut running = running.clone();
+            running.deployments[0].created_at = at(200);
+            let all = [ServiceDeployment { finished_at: at(finished), ..followed("ROLLBACK_SUCCESSFUL") }];
+            let evidence = Evidence { deployments: &all, ..Evidence::default() };
+            let found = format!("{:?}", rollout_with(&running, Some(&wanted()), &evidence));
+            assert!(found.starts_with(expected), "{finished}: {found}");
         }
         let hook = Hook { id: "h".into(), status: "AWAITING_ACTION".into(), pause: true, ..Hook::default() };
         let all = [ServiceDeployment { hooks: vec![hook], ..followed("IN_PROGRESS") }];

@@ -52,19 +52,22 @@ pub async fn plan_services(
     task: &Task<'_>,
     snapshot: &mut Snapshot,
 ) -> BTreeMap<ServiceName, Result> {
-    let (rolled, mut plans) = rolled_back(observer, task, snapshot).await;
-    let mut open: BTreeSet<ServiceName> =
-        task.services.iter().filter(|name| !plans.contains_key(*name)).cloned().collect();
-    let mut desired = task.desired.clone();
-    let mut in_force = BTreeMap::new();
-    for (name, (found, older)) in rolled {
-        desired.services.insert(name.clone(), older);
-        in_force.insert(name, found);
+    let id = |name: &ServiceName| ResourceId::new(Kind::Service, name.as_str());
+    let with_tasks = task.services.iter().filter(|name| !name.is_shared()).map(id);
+    let wanted: BTreeSet<ResourceId> = with_tasks.filter(|id| snapshot.get(id).is_none()).collect();
+    observer.observe(&wanted, task.priority, snapshot).await;
+    let mut followed = Followed::of(task.desired);
+    followed.look(task, snapshot).await;
+    let mut plans: BTreeMap<ServiceName, Result> = BTreeMap::new();
+    let mut open = task.services.clone();
+    for (name, why) in followed.unreadable.iter().filter(|(name, _)| task.services.contains(*name)) {
+        open.remove(name);
+        plans.insert(name.clone(), Err(why.clone()));
     }
     for _ in 0..ROUNDS_MAX {
         let mut wanted = BTreeSet::new();
         for name in open.clone() {
-            match plan_one(shapes, task, (&desired, &in_force), snapshot, &name) {
+            match plan_one(shapes, task, &followed, snapshot, &name) {
                 Ok(Outcome::Plan(plan)) => {
                     plans.insert(name.clone(), Ok(*plan));
                 }
@@ -83,58 +86,73 @@ pub async fn plan_services(
             break;
         }
         observer.observe(&wanted, task.priority, snapshot).await;
+        // What others depend on may have been rolled back, too.
+        followed.look(task, snapshot).await;
     }
     plans.extend(open.into_iter().map(|name| (name, Err("planning asked for ever more to be read".to_owned()))));
     plans
 }
 
-/// Services that were rolled back, each with what its earlier commit declares; and the errors of those whose commit cannot
-/// be read: they are neither moved forward nor called fine.
-async fn rolled_back(
-    observer: &Observer,
-    task: &Task<'_>,
-    snapshot: &mut Snapshot,
-) -> (BTreeMap<ServiceName, (RolledBack, Arc<Declared>)>, BTreeMap<ServiceName, Result>) {
-    let (mut rolled, mut failed) = (BTreeMap::new(), BTreeMap::new());
-    let id = |name: &ServiceName| ResourceId::new(Kind::Service, name.as_str());
-    let with_tasks = task.services.iter().filter(|name| !name.is_shared()).map(id);
-    let wanted: BTreeSet<ResourceId> = with_tasks.filter(|id| snapshot.get(id).is_none()).collect();
-    observer.observe(&wanted, task.priority, snapshot).await;
-    for name in &task.services {
-        let Some(declared) = task.desired.services.get(name) else { continue };
-        let Some(live) = snapshot.live(&id(name)) else { continue };
-        let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
-        match older(task.past, &found, name).await {
-            Ok(mut older) => {
-                // Who goes back does not go through an old image's migrations again.
-                if !older.before.is_empty() {
-                    Arc::make_mut(&mut older).before.clear();
+/// What is followed: git or, of services that were rolled back, an earlier commit.
+struct Followed {
+    desired: Desired,
+    /// The rollbacks that are in force.
+    rolled_back: BTreeMap<ServiceName, RolledBack>,
+    /// Services that were rolled back to what cannot be read, and why: they are neither moved forward nor called fine.
+    unreadable: BTreeMap<ServiceName, String>,
+    /// The services whose tags were looked at.
+    seen: BTreeSet<ServiceName>,
+}
+
+impl Followed {
+    /// What git says, of all of them.
+    fn of(desired: &Desired) -> Self {
+        Self {
+            desired: desired.clone(),
+            rolled_back: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Looks for rollbacks of the services that a snapshot shows for the first time.
+    async fn look(&mut self, task: &Task<'_>, snapshot: &Snapshot) {
+        for (name, declared) in &task.desired.services {
+            let live = snapshot.live(&ResourceId::new(Kind::Service, name.as_str()));
+            let Some(live) = live.filter(|_| self.seen.insert(name.clone())) else { continue };
+            let Some(found) = RolledBack::of(&live.tags, &declared.digest) else { continue };
+            match older(task, &found, declared).await {
+                Ok(older) => {
+                    self.desired.services.insert(name.clone(), older);
+                    self.rolled_back.insert(name.clone(), found);
                 }
-                // Who may begin something and when is a rule of today, whatever the commit says that is gone back to.
-                if older.sync.windows != declared.sync.windows || older.sync.mode != declared.sync.mode {
-                    let older = &mut Arc::make_mut(&mut older).sync;
-                    older.windows.clone_from(&declared.sync.windows);
-                    older.mode = declared.sync.mode;
+                Err(why) => {
+                    self.unreadable.insert(name.clone(), format!("{found}, and that cannot be read: {why}"));
                 }
-                rolled.insert(name.clone(), (found, older));
-            }
-            Err(why) => {
-                failed.insert(name.clone(), Err(format!("{found}, and that cannot be read: {why}")));
             }
         }
     }
-    (rolled, failed)
 }
 
+/// What the commit that is gone back to says of a service.
 async fn older(
-    past: Option<&Arc<Past>>,
+    task: &Task<'_>,
     rolled: &RolledBack,
-    name: &ServiceName,
+    declared: &Declared,
 ) -> std::result::Result<Arc<Declared>, String> {
-    let past = past.ok_or_else(|| "name the repository with --repo, so that the commit can be read".to_owned())?;
-    let desired = past.desired(&rolled.to).await?;
-    let declared = desired.services.get(name).cloned();
-    declared.ok_or_else(|| format!("commit {} does not declare {name}, or with errors", rolled.to.short()))
+    let past = task.past.ok_or_else(|| "name the repository with --repo, so that the commit can be read".to_owned())?;
+    let mut older = past.declared(&rolled.to, &declared.name, &task.desired.environment.scope).await?;
+    // Who goes back does not go through an old image's migrations again.
+    if !older.before.is_empty() {
+        Arc::make_mut(&mut older).before.clear();
+    }
+    // Who may begin something and when is a rule of today, whatever the commit says that is gone back to.
+    if older.sync.windows != declared.sync.windows || older.sync.mode != declared.sync.mode {
+        let older = &mut Arc::make_mut(&mut older).sync;
+        older.windows.clone_from(&declared.sync.windows);
+        older.mode = declared.sync.mode;
+    }
+    Ok(older)
 }
 
 enum Outcome {
@@ -147,20 +165,20 @@ enum Outcome {
 fn plan_one(
     shapes: &Shapes,
     task: &Task<'_>,
-    (desired, rolled_back): (&Desired, &BTreeMap<ServiceName, RolledBack>),
+    followed: &Followed,
     snapshot: &Snapshot,
     name: &ServiceName,
 ) -> std::result::Result<Outcome, String> {
-    let rolled = rolled_back.get(name);
+    let rolled = followed.rolled_back.get(name);
     let inputs = Inputs {
-        desired,
+        desired: &followed.desired,
         revision: rolled.map(|rolled| &rolled.to).or(task.revision),
         snapshot,
         shapes,
         policy: task.policy,
         memory: &task.memory,
         kinds: task.kinds,
-        rolled_back,
+        rolled_back: &followed.rolled_back,
         now: Timestamp::now(),
     };
     let only = BTreeSet::from([name.clone()]);

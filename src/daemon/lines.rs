@@ -14,7 +14,7 @@ use crate::core::rollout::Rollout;
 use crate::core::stopped::StoppedTask;
 use std::collections::BTreeMap;
 
-/// Reads them for the services whose rollout has failed, once for each revision.
+/// Reads them for the services whose rollout has failed, once for each attempt at a revision.
 pub async fn keep_last_lines(
     observer: &Observer,
     desired: &Desired,
@@ -33,11 +33,14 @@ pub async fn keep_last_lines(
         }
         let Some(stream) = of_newest(observer, name, revision, snapshot).await else { continue };
         let read = observer.last_lines(stream, declared.follow.log_lines, Priority::Drift).await;
-        let lines = read.unwrap_or_else(|error| {
+        if let Err(error) = &read {
             tracing::warn!(event = "log_not_read", service = %name, %error, "the last lines of a task that failed could not be read");
-            None
-        });
-        memory.last_lines = Some((revision.clone(), lines));
+            // What may pass is asked again with the next pass.
+            if !error.class().is_alarming() {
+                continue;
+            }
+        }
+        memory.last_lines = Some((revision.clone(), read.ok().flatten()));
     }
 }
 

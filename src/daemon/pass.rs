@@ -14,7 +14,6 @@ use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
 use crate::aws::tables;
-use crate::core::action::Call;
 use crate::core::event::{Tasks, What};
 use crate::core::id::{Arn, Kind, ResourceId, Revision, ServiceId, ServiceName, SourceName};
 use crate::core::log_lines::LogLines;
@@ -98,7 +97,7 @@ pub async fn run(pass: Pass, results: mpsc::UnboundedSender<Ended>, tasks: TaskT
             return;
         }
     };
-    let (mut plans, mut snapshot) = pass.plan(&observer, pass.memory.clone()).await;
+    let (mut plans, mut snapshot) = pass.plan(&observer).await;
     look_at_rollouts(&observer, &pass.wanted(&plans), pass.urgency(), &mut snapshot).await;
     rebuild(&pass, &observer, &plans, &snapshot).await;
     let failed = judge(&pass, &plans, &snapshot);
@@ -243,14 +242,17 @@ async fn rebuild(
 }
 
 impl Pass {
-    async fn plan(
-        &self,
-        observer: &Observer,
-        memory: BTreeMap<ServiceName, Memory>,
-    ) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
-        let now = Timestamp::now();
-        let snapshot = if self.only_follows() { observer.recent(now) } else { Snapshot::new(now) };
-        self.plan_with(observer, memory, snapshot).await
+    async fn plan(&self, observer: &Observer) -> (BTreeMap<ServiceName, super::engine::Result>, Snapshot) {
+        if self.only_follows() {
+            let recent = observer.recent(Timestamp::now());
+            let (plans, snapshot) = self.plan_with(observer, self.memory.clone(), recent).await;
+            let writes = |plan: &ServicePlan| !plan.steps.is_empty() && plan.holds.is_empty();
+            // What is written is planned from what was read for it.
+            if !plans.values().flatten().any(writes) {
+                return (plans, snapshot);
+            }
+        }
+        self.plan_with(observer, self.memory.clone(), Snapshot::new(Timestamp::now())).await
     }
 
     async fn plan_with(
@@ -391,9 +393,7 @@ impl Pass {
         let mut written = 0;
         let done = execute(observer, plan, &self.intents, priority, &self.stop, |step, arn| {
             written += 1;
-            if step.action.call == Call::RegisterTaskDefinition && !plan.before.open {
-                memory.rolling = arn.cloned();
-            }
+            memory.done(plan, step, arn);
             let what = What::Done {
                 service: plan.id.clone(),
                 operation: step.action.call.operation(),
@@ -416,11 +416,10 @@ impl Pass {
             Ok(()) => {
                 // A correction is done at once; a rollout has steps that follow it.
                 memory.begun.take_if(|_| plan.cause == Cause::Drift);
-                memory.applied = Some(plan.digest.clone());
-                memory.deployed_anew(plan);
+                memory.carried_out(plan);
                 // It is tried again: what becomes of it is judged anew.
                 memory.failed = None;
-                memory.rolling = plan.task_definition.clone().or(memory.rolling.take());
+                memory.last_lines = None;
                 // An image or a secret that fails is no failure of what git says: ECS's own history remembers it.
                 if plan.deploys_anew() {
                     memory.rolling = None;
@@ -455,6 +454,10 @@ fn remember(memory: &mut Memory, plan: &ServicePlan, state: Option<&Rollout>) {
     if plan.is_in_sync() {
         memory.applied = Some(plan.digest.clone());
         memory.begun = None;
+        // What was asked for before is not, any more.
+        if memory.rolling.is_some() {
+            memory.rolling.clone_from(&plan.task_definition);
+        }
         if state == Some(&Rollout::Completed) {
             // It has been live: what happens from here on is drift, not a failed rollout.
             memory.rolling = None;

@@ -1,8 +1,8 @@
 //! What earlier commits of a source say, for services that were rolled back.
 
 use crate::aws::tables;
-use crate::core::desired::{self, Context, Desired};
-use crate::core::id::{RepoPath, Revision};
+use crate::core::desired::{self, Context, Declared, Desired};
+use crate::core::id::{RepoPath, Revision, Scope, ServiceName};
 use crate::core::source;
 use crate::git;
 use std::collections::BTreeMap;
@@ -44,6 +44,27 @@ impl Past {
         }
         read.insert(revision.clone(), desired.clone());
         Ok(desired)
+    }
+
+    /// What a commit says of one service of the environment that is followed now.
+    ///
+    /// # Errors
+    /// For people: it cannot be read, does not declare the service, or is about another account, region or cluster: its names
+    /// stand for things that are elsewhere.
+    pub async fn declared(
+        self: &Arc<Self>,
+        revision: &Revision,
+        name: &ServiceName,
+        scope: &Scope,
+    ) -> Result<Arc<Declared>, String> {
+        let desired = self.desired(revision).await?;
+        let (short, there) = (revision.short(), &desired.environment.scope);
+        if there != scope {
+            let of = |scope: &Scope| format!("account {}, {}, cluster {}", scope.account, scope.region, scope.cluster);
+            return Err(format!("commit {short} is for {}; git is for {} now", of(there), of(scope)));
+        }
+        let declared = desired.services.get(name).cloned();
+        declared.ok_or_else(|| format!("commit {short} does not declare {name}, or with errors"))
     }
 
     /// What a commit says of itself, where the mirror has it; on this thread.

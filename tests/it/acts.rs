@@ -6,6 +6,7 @@ use crate::support::{Page, Repository, Simulated, driftless_with, simulated, sma
 use driftless::sim::Account;
 use driftless::sim::world::ecs::images::Behaviour;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 fn account() -> Account {
     let account = simulated::account("123456789012", 100.0);
@@ -19,6 +20,16 @@ fn act(served: &Served, repository: &Repository, arguments: &[&str]) -> String {
     let path = repository.path().display().to_string();
     let place = ["--repo", &path, "--path", "env"];
     driftless_with(&served.env, &[arguments, &place].concat()).assert_status(0).stdout
+}
+
+/// Waits without a daemon.
+#[track_caller]
+fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}: not within 30 seconds");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn image(repository: &Repository, from: &str, to: &str, message: &str) {
@@ -101,11 +112,35 @@ fn what_failed_is_tried_again_when_somebody_asks() {
     daemon.wait_until("it has failed again", |status| status.all("failed"));
     daemon.pass(5);
     assert_eq!(updates(&daemon), 2, "{}", daemon.log());
+    // It is tried once, also where nobody is there to see that it fails.
+    act(&served, &repository, &["retry", "web"]);
+    daemon.wait_until("it is tried a third time", |_| updates(&daemon) == 3);
+    drop(daemon);
+    let gone_back = || {
+        let described = json!({ "cluster": "small", "services": ["web"] });
+        let service = account.call("ecs", "DescribeServices", described).unwrap()["services"][0].take();
+        let all = service["deployments"].as_array().map_or(0, Vec::len);
+        service["taskDefinition"].as_str().is_some_and(|arn| arn.ends_with("web:1")) && all == 1
+    };
+    eventually("ECS has gone back", gone_back);
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("it is known to have failed", |status| status.all("failed"));
+    daemon.pass(5);
+    assert_eq!(updates(&daemon), 3, "{}", daemon.log());
     // What was wrong is put right outside of git.
     account.world(|world| world.ecs.images.set(broken, Behaviour::default()));
-    act(&served, &repository, &["retry", "web"]);
+    act(&served, &repository, &["apply", "--service", "web"]);
     daemon.wait_until("2 is live", |status| status.all("live") && status.service("web")["images"] == json!([broken]));
-    assert_eq!(updates(&daemon), 3);
+    assert_eq!(updates(&daemon), 4);
+    // What came up has not failed: what somebody changes there is put right, also by a process that remembers nothing.
+    drop(daemon);
+    let back = json!({ "cluster": "small", "service": "web", "taskDefinition": "web:1" });
+    account.call("ecs", "UpdateService", back).unwrap();
+    eventually("somebody has changed it", gone_back);
+    let daemon = Simulated::start(account, &repository);
+    daemon.wait_until("it is put right", |status| {
+        status.all("live") && status.service("web")["images"] == json!([broken])
+    });
 }
 
 #[test]

@@ -242,9 +242,9 @@ fn eight_commands_and_what_the_daemon_makes_of_them() {
             ],
         );
         let said = person.refused(&[verb, "app", "--deployment", "0123456789abcdef"], 1);
-        assert_eq!(said, format!("error: deployment 0123456789abcdef does not wait; {id} does\n"));
+        assert_eq!(said, format!("error: deployment \"0123456789abcdef\" does not wait; {id} does\n"));
         let said = person.refused(&[verb, "app", "--deployment", ""], 1);
-        assert_eq!(said, format!("error: --deployment \"\" is too short: {id} waits\n"));
+        assert_eq!(said, format!("error: deployment \"\" does not wait; {id} does\n"));
         assert_eq!(person.told(&[verb, "app", "--deployment", &id]), format!("{done}: app, deployment {id}\n"));
         person.is("app", state, runs);
         person.newest_act("app", &format!("{} by driftless: \"deployment {id}\"", done.to_lowercase()));

@@ -1,6 +1,7 @@
 //! How rollouts are followed: as long as git allows, and with the last lines of what failed where git allows that.
 
-use crate::support::{Page, Simulated, simulated, small};
+use crate::support::simulated::Served;
+use crate::support::{Page, Simulated, Status, driftless_with, simulated, small};
 use driftless::sim::policy::Policy;
 use driftless::sim::world::ecs::images::Behaviour;
 use serde_json::{Value, json};
@@ -78,6 +79,32 @@ fn the_last_lines_of_what_failed_are_shown_where_git_allows_it() {
         assert!(!status.service("web").to_string().contains("hunter2"));
         assert!(reads(&daemon) <= 1.max(most) && (reads(&daemon) > 0) == (most > 0), "{}", reads(&daemon));
     }
+}
+
+#[test]
+fn each_attempt_has_its_own_last_lines() {
+    let (account, repository) = (account(100.0), small::repository(&["web"]));
+    let served = Served::start(&account);
+    let says = |line: &str| {
+        let says = vec![line.to_owned()];
+        account.world(|world| world.ecs.images.set(BROKEN, Behaviour { says, ..Behaviour::of_tag("2-crash-1") }));
+    };
+    let shows = |status: &Status, line: &str| {
+        status.all("failed") && status.service("web")["lastLines"]["lines"] == json!([line])
+    };
+    says("Error: no database");
+    repository.write(&small::file("web"), &written("rollout: { logLines: 5 }\n"));
+    repository.commit("With a log group");
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("1 is live", |status| status.all("live"));
+    repository.edit(&small::file("web"), small::IMAGE, BROKEN);
+    repository.commit("2");
+    daemon.wait_until("2 has failed", |status| shows(status, "Error: no database"));
+    says("Error: no disk");
+    let path = repository.path().display().to_string();
+    driftless_with(&served.env, &["retry", "web", "--repo", &path, "--path", "env"]).assert_status(0);
+    daemon.wait_until("it has failed for another reason", |status| shows(status, "Error: no disk"));
+    assert_eq!(deployments(&daemon)[0]["lastLines"]["lines"], json!(["Error: no disk"]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::support::simulated::{Served, account};
 use crate::support::{Output, Page, Repository, Simulated, Status, driftless_with, small};
 use driftless::sim::Account;
 use driftless::sim::ledger::Entry;
+use driftless::sim::policy::Policy;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -423,4 +424,92 @@ fn where_to_is_a_row_a_commit_or_the_newest_that_is_not_known_to_have_failed() {
     assert!(said.contains("(although its rollout failed: "), "{said}");
     daemon.wait_until("it is tried, and fails", |_| counts(&account, "web")[0] == before[0] + 1);
     daemon.wait_until("it has failed again", |status| is(status, "failed", "1"));
+}
+
+#[test]
+fn what_is_of_another_cluster_is_not_gone_back_to_and_what_depends_on_it_goes_on() {
+    let repository = small::repository(&["web", "other"]);
+    let elsewhere = small::ENVIRONMENT.replace("cluster: small", "cluster: elsewhere");
+    repository.write("environment.yaml", &elsewhere);
+    repository.edit(&small::file("other"), "sync: {", "dependsOn: [web]\nsync: {");
+    let first = repository.commit("In the old cluster");
+    repository.write("environment.yaml", small::ENVIRONMENT);
+    repository.commit("In the new cluster");
+    let account = account("123456789012", SPEED);
+    for cluster in ["small", "elsewhere"] {
+        account.call("ecs", "CreateCluster", json!({ "clusterName": cluster })).unwrap();
+    }
+    let served = Served::start(&account);
+    let updates = || counts(&account, "web")[0];
+    {
+        let daemon = Simulated::start(account.clone(), &repository);
+        daemon.wait_until("1 is live", |status| status.all("live"));
+        repository.edit(&small::file("web"), small::IMAGE, small::NEXT_IMAGE);
+        repository.commit("2");
+        daemon.wait_until("2 is live", |status| {
+            status.all("live") && status.service("web")["images"] == json!([small::NEXT_IMAGE])
+        });
+        let rollback = ["rollback", "web", "--reason", "500s", "--to", &first];
+        let refused = command(&served, &repository, &rollback).assert_status(1).stderr;
+        let expected = format!(
+            "commit {} is for account 123456789012, us-east-1, cluster elsewhere; git is for account 123456789012, us-east-1, \
+             cluster small now",
+            &first[..7]
+        );
+        assert!(refused.contains(&expected), "{refused}");
+        command(&served, &repository, &rollback[..4]).assert_status(0);
+        daemon.wait_until("1 is back", |status| status.service("web")["state"] == "held");
+    }
+    assert_eq!(updates(), 2);
+    // What it depends on is live, as it is followed: also where only the other one is looked at.
+    repository.edit(&small::file("other"), small::IMAGE, small::NEXT_IMAGE);
+    repository.commit("Another image of other");
+    let plan = command(&served, &repository, &["plan", "--service", "other"]).assert_status(0).stdout;
+    assert!(plan.contains("step: update service other") && !plan.contains("waits until web"), "{plan}");
+    // Somebody has written such a tag by hand.
+    let described = json!({ "cluster": "small", "services": ["web"], "include": ["TAGS"] });
+    let service = account.call("ecs", "DescribeServices", described).unwrap()["services"][0].take();
+    let tags = service["tags"].as_array().cloned().unwrap_or_default();
+    let tag = tags.iter().find(|tag| tag["key"] == "driftless:rolled-back").unwrap();
+    let held = tag["value"].as_str().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let value = format!("{first} {held} ana by hand");
+    let tags = json!([{ "key": "driftless:rolled-back", "value": value }]);
+    account.call("ecs", "TagResource", json!({ "resourceArn": service["serviceArn"], "tags": tags })).unwrap();
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("it is refused", |status| {
+        status.service("web")["reason"].as_str().is_some_and(|why| why.contains("is for account 123456789012"))
+    });
+    daemon.pass(3);
+    assert_eq!(updates(), 2, "{}", daemon.log());
+}
+
+/// Scaling may not be written: a plan with a difference there never comes to its end.
+const BUT_SCALING: &str = r#"{ "Statement": [
+    { "Effect": "Allow", "Action": "*", "Resource": "*" },
+    { "Effect": "Deny", "Action": "application-autoscaling:RegisterScalableTarget", "Resource": "*" }
+] }"#;
+
+#[test]
+fn what_was_never_finished_is_left_at_once() {
+    let (account, repository) = (account("123456789012", SPEED), small::repository(&["web"]));
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    repository.edit(&small::file("web"), "sync: {", "scaling: { minCapacity: 1, maxCapacity: 2 }\nsync: {");
+    repository.commit("1");
+    let served = Served::start(&account);
+    {
+        let daemon = Simulated::start(account.clone(), &repository);
+        daemon.wait_until("1 is live", |status| status.all("live"));
+        account.enforce(Some(Policy::read(BUT_SCALING).unwrap()));
+        // Without a circuit breaker ECS tries for ever; and nobody writes down that 2 was applied.
+        repository.edit(&small::file("web"), small::IMAGE, "public.ecr.aws/small/web:2-crash-1");
+        repository.edit(&small::file("web"), "maxCapacity: 2", "maxCapacity: 4");
+        repository.commit("2");
+        daemon.wait_until("2 is begun", |_| counts(&account, "web")[0] == 1);
+    }
+    command(&served, &repository, &["rollback", "web", "--reason", "500s"]).assert_status(0);
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("1 is back", |status| {
+        status.service("web")["state"] == "held" && status.service("web")["images"] == json!([small::IMAGE])
+    });
+    assert_eq!(counts(&account, "web"), [2, 0, 0], "{}", daemon.log());
 }

@@ -251,3 +251,29 @@ fn nothing_begins_in_a_closed_window() {
     repository.commit("The freeze is over");
     daemon.wait_until("it is corrected", |status| status.all("live") && status.service("web")["tasks"]["desired"] == 2);
 }
+
+#[test]
+fn what_was_registered_and_not_deployed_has_not_failed() {
+    let (account, repository) = (simulated::account("123456789012", 100.0), small::repository(&["web"]));
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    let daemon = Simulated::start(account.clone(), &repository);
+    daemon.wait_until("1 is live", |status| status.all("live"));
+    // Somebody deploys something else, and takes away what ran; and UpdateService is refused for a while.
+    let described = account.call("ecs", "DescribeTaskDefinition", json!({ "taskDefinition": "web:1" })).unwrap();
+    let mut other = described["taskDefinition"].clone();
+    other["containerDefinitions"][0]["image"] = json!(small::NEXT_IMAGE);
+    let keys = ["family", "networkMode", "requiresCompatibilities", "cpu", "memory", "containerDefinitions"];
+    let other: serde_json::Map<String, Value> =
+        keys.iter().map(|key| ((*key).to_owned(), other[*key].clone())).collect();
+    account.call("ecs", "RegisterTaskDefinition", Value::Object(other)).unwrap();
+    let update = json!({ "cluster": "small", "service": "web", "taskDefinition": "web:2" });
+    account.call("ecs", "UpdateService", update).unwrap();
+    account.call("ecs", "DeregisterTaskDefinition", json!({ "taskDefinition": "web:1" })).unwrap();
+    account.fault(Trigger::every("ecs UpdateService").times(2), Fault::Throttle);
+    daemon.wait_until("what git says is registered anew", |_| daemon.done("RegisterTaskDefinition") == 2);
+    daemon.wait_until("it is as git says again", |status| {
+        assert_ne!(status.service("web")["state"], "failed", "{:#}", status.service("web"));
+        status.all("live") && status.service("web")["images"] == json!([small::IMAGE])
+    });
+    assert_eq!((daemon.done("RegisterTaskDefinition"), daemon.done("UpdateService")), (2, 1), "{}", daemon.log());
+}

@@ -18,7 +18,7 @@ impl Observer {
         let request = request.limit(i32::from(most)).start_from_head(false);
         let answer = self.clients.calls.call(OPERATION, priority, request.send()).await;
         let Some(answer) = absent_on(answer, "ResourceNotFoundException")? else { return Ok(None) };
-        let lines = answer.events().iter().filter_map(|event| event.message()).map(shown).collect();
+        let lines = shown(answer.events().iter().filter_map(|event| event.message()));
         Ok(Some(LogLines { group, stream, lines }))
     }
 }

@@ -15,7 +15,7 @@ pub mod text;
 mod window;
 
 use super::act::Act;
-use super::action::{Action, Effect};
+use super::action::{Action, Call, Effect};
 use super::before::{self, Before};
 use super::desired::{Declared, Desired, Mode, Section};
 use super::diff::Change;
@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use note::{Moved, Note};
 pub use planner::{
     APPLIED_TAG, Applied, COMMIT_TAG, CONTENT_TAG, ENVIRONMENT_TAG, FAILED_TAG, FAILED_UNTOLD, Look, Moving, Output,
-    Planner, SERVICE_TAG, declared_tags, owner,
+    Planner, SERVICE_TAG, declared_tags, owner, retry_tag,
 };
 
 /// What is to be done for the services of one environment, and why nothing is done where nothing is.
@@ -123,12 +123,10 @@ impl ServicePlan {
         short_digest(&self.digest)
     }
 
-    /// The revision that the service is to run by now. What is on hold was not asked for, nor is what is gone back to until
-    /// nothing is left to do, nor what waits for tasks before the rollout: that something else runs is no failure; unless it is
-    /// on hold because it failed.
+    /// The revision that the service is to run by now. While something is left to do, and while tasks before the rollout are
+    /// waited for, it was not asked for: that something else runs is no failure; unless it is on hold because it failed.
     pub fn due(&self) -> Option<&Arn> {
-        let asked = self.holds.is_empty() && self.rolled_back.is_none();
-        let due = !self.before.open && (self.steps.is_empty() || asked || self.has_failed());
+        let due = !self.before.open && (self.steps.is_empty() || self.has_failed());
         self.task_definition.as_ref().filter(|_| due)
     }
 
@@ -510,6 +508,8 @@ pub struct Memory {
     pub corrected_at: Option<Timestamp>,
     /// What ECS could not bring up: the digest, and why.
     pub failed: Option<(String, String)>,
+    /// The revision that was registered and not deployed yet: nothing has failed that ECS was not asked for.
+    pub registered: Option<Arn>,
     /// The revision that was asked for and has not been live yet.
     pub rolling: Option<Arn>,
     /// The declaration whose images were missing when it was last looked at, and since when they are waited for.
@@ -534,8 +534,25 @@ impl Memory {
         self.awaited = plan.awaits_image().map(|since| (plan.digest.clone(), since));
     }
 
-    /// Notes what a plan that was carried out deployed anew.
-    pub fn deployed_anew(&mut self, plan: &ServicePlan) {
+    /// Notes a step that was done, with the ARN of what it made.
+    pub fn done(&mut self, plan: &ServicePlan, step: &Step, arn: Option<&Arn>) {
+        match step.action.call {
+            Call::RegisterTaskDefinition => self.registered = arn.cloned(),
+            Call::CreateService | Call::UpdateService if step.action.input.document.get("taskDefinition").is_some() => {
+                self.rolling = plan.task_definition.clone().or_else(|| self.registered.take());
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes a plan that was carried out to its end.
+    pub fn carried_out(&mut self, plan: &ServicePlan) {
+        self.applied = Some(plan.digest.clone());
+        self.deployed_anew(plan);
+        self.rolling = plan.task_definition.clone().or(self.rolling.take());
+    }
+
+    fn deployed_anew(&mut self, plan: &ServicePlan) {
         let anew: Digests = plan.redeployed().map(|(container, now)| (container.to_owned(), now.to_owned())).collect();
         if !anew.is_empty() {
             self.redeployed = anew;

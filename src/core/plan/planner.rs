@@ -1,6 +1,6 @@
 //! What a kind uses to plan: looking things up, completing documents, adding steps, holds and notes.
 
-use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds};
+use super::{Against, Cause, Hold, Inputs, Memory, Note, ServicePlan, Step, policy_holds, short_digest};
 use crate::core::act::Act;
 use crate::core::action::{Action, Call, Effect, Input};
 use crate::core::before::Before;
@@ -10,6 +10,7 @@ use crate::core::document::{Node, Part, Tree, pointer};
 use crate::core::id::{Arn, Kind, ResourceId, ServiceName, StepId};
 use crate::core::observed::{Facts, Live, Observed};
 use crate::core::pause::Pause;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub const APPLIED_TAG: &str = "driftless:applied";
 /// The tag that says which declaration ECS could not bring up: it is not tried again, also by a process that was started
 /// since.
 pub const FAILED_TAG: &str = "driftless:failed";
+/// What [`FAILED_TAG`] holds when nothing is known to have failed any more.
+const FAILED_ENDED: &str = "-";
 /// What is said of a failure of which only the tag is known.
 pub const FAILED_UNTOLD: &str = "ECS could not bring it up";
 /// The tag with the digest of a task definition revision's content, by which it is found again.
@@ -32,6 +35,11 @@ pub const COMMIT_TAG: &str = "driftless:commit";
 pub const SERVICE_TAG: &str = "driftless:service";
 /// The tag that names the environment that made a thing.
 pub const ENVIRONMENT_TAG: &str = "driftless:environment";
+
+/// What [`FAILED_TAG`] holds once somebody has asked that a declaration, by its whole digest, is tried once more.
+pub fn retry_tag(digest: &str, asked: Timestamp) -> String {
+    format!("retry {} {}", short_digest(digest), asked.as_millisecond())
+}
 
 /// Where the ARN of a planned thing comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -554,9 +562,8 @@ impl<'p> Planner<'p> {
         {
             return Some(reason.clone());
         }
-        let tag = self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)?;
         // Who asks for it now may try again.
-        let same = *tag == self.plan.short_digest() && !self.inputs.policy.asked;
+        let same = *self.failed_tag()? == self.plan.short_digest() && !self.inputs.policy.asked;
         same.then(|| FAILED_UNTOLD.to_owned())
     }
 
@@ -572,10 +579,21 @@ impl<'p> Planner<'p> {
 
     /// What the service's tag says beside `retry DIGEST`, where it says that of this declaration.
     fn retry(&self) -> Option<&str> {
-        let live = self.inputs.snapshot.live(&self.service_resource())?;
-        let tag = live.tags.get(FAILED_TAG)?.strip_prefix("retry ")?;
+        let tag = self.failed_tag()?.strip_prefix("retry ")?;
         let (digest, mark) = tag.split_once(' ').unwrap_or((tag, ""));
         (digest == self.plan.short_digest()).then_some(mark)
+    }
+
+    fn failed_tag(&self) -> Option<&'p String> {
+        self.inputs.snapshot.live(&self.service_resource())?.tags.get(FAILED_TAG)
+    }
+
+    /// The tag of a plan that deploys what has failed before: it is tried once, also where nobody is there to see what comes
+    /// of it.
+    pub fn tried_again(&self) -> Option<(String, String)> {
+        let deploys = self.plan.steps.iter().any(|step| step.action.call == Call::UpdateService);
+        let failed = self.failed_tag().is_some_and(|tag| *tag == self.plan.short_digest()) || self.is_retried();
+        (deploys && failed).then(|| (FAILED_TAG.to_owned(), FAILED_ENDED.to_owned()))
     }
 
     /// What [`APPLIED_TAG`] holds once this plan is done.
@@ -592,7 +610,9 @@ impl<'p> Planner<'p> {
     /// Whether what git says now was applied before, so that a difference is drift.
     pub fn applied_already(&self) -> bool {
         let tagged = self.live_applied().is_some_and(|applied| applied.digest == self.plan.short_digest());
-        tagged || self.memory.applied.as_ref() == Some(&self.plan.digest)
+        // Something else was begun since, and did not come to the end at which it is written down.
+        let other = self.memory.begun.as_ref().is_some_and(|begun| *begun != self.plan.digest);
+        !other && (tagged || self.memory.applied.as_ref() == Some(&self.plan.digest))
     }
 
     pub(super) fn finish(mut self) -> (ServicePlan, BTreeSet<ResourceId>) {

@@ -155,15 +155,18 @@ fn update(planner: &mut Planner<'_>, workload: &Workload, live: &Live, facts: &S
         Output::Known(arn) => facts.task_definition.as_ref() != Some(arn),
         Output::Made(_) => true,
     };
+    // Who goes back from what is under way waits for nothing of it, also where it was never written down as applied.
+    let leaves = moves && facts.is_rolling_out() && planner.inputs.rolled_back.contains_key(&planner.declared.name);
+    planner.under_way |= leaves;
     let Some(failed) = failed_before(planner, facts, &output, moves) else { return };
     let Some(anew) = moved_under_it(planner, facts, moves) else { return };
-    let update = Update { changed: &changed, moves, anew };
+    let update = Update { changed: &changed, moves, anew, leaves };
     if held(planner, facts, update, failed) {
         return;
     }
     let section = if changed.is_empty() { Section::TaskDefinition } else { Section::Service };
     let writes = (moves || !changed.is_empty()) && planner.may_write(section);
-    let update = if writes { update } else { Update { changed: &[], moves: false, anew } };
+    let update = if writes { update } else { Update { changed: &[], moves: false, ..update } };
     let parts = Parts { written: &written, late: &late, live: &document, update };
     if let Some(input) = update_input(planner, workload, &parts, update.moves.then_some(&output)) {
         let effect = planner.plan.effect();
@@ -195,6 +198,8 @@ struct Update<'u> {
     moves: bool,
     /// Whether the same revision is deployed anew, because a tag points to another image, or a secret has changed.
     anew: bool,
+    /// Whether it is a rollback of what is under way.
+    leaves: bool,
 }
 
 impl Update<'_> {
@@ -309,7 +314,7 @@ fn failed_before(
 
 /// What no update can do now, or at all.
 fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, update: Update<'_>, failed: Option<String>) -> bool {
-    let Update { changed, moves, anew } = update;
+    let Update { changed, moves, anew, leaves } = update;
     let holds = planner.plan.holds.len();
     let names = |effect: Effect| {
         let mut fields: Vec<String> =
@@ -340,7 +345,8 @@ fn held(planner: &mut Planner<'_>, facts: &ServiceFacts, update: Update<'_>, fai
     let differs = moves || !changed.is_empty();
     if let Some(reason) = failed.filter(|_| differs) {
         planner.hold(Hold::RolloutFailed { reason });
-    } else if differs && planner.applied_already() && facts.is_rolling_out() && !planner.inputs.policy.asked {
+    } else if differs && !leaves && planner.applied_already() && facts.is_rolling_out() && !planner.inputs.policy.asked
+    {
         let deployment = facts.primary().map(|primary| primary.id.clone()).unwrap_or_default();
         planner.hold(Hold::RolloutInProgress { deployment });
     }
@@ -457,6 +463,7 @@ pub fn mark(planner: &mut Planner<'_>) {
     if !applied.as_ref().is_some_and(same) {
         tags.insert(APPLIED_TAG.into(), planner.applied_tag());
     }
+    tags.extend(planner.tried_again());
     let action = live.arn.as_ref().filter(|_| !tags.is_empty()).and_then(|arn| Action::tag(id, arn, &tags));
     if let Some(action) = action {
         planner.step(action, Effect::NoRestart, None);
