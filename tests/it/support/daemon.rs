@@ -1,6 +1,6 @@
 //! `driftless run` on an account and a repository, and what it shows.
 
-use super::account::writes;
+use super::account::Ledger;
 use super::{Account, Repository, program};
 use serde_json::Value;
 use std::cell::Cell;
@@ -47,7 +47,7 @@ pub struct Daemon {
     address: String,
     folder: tempfile::TempDir,
     /// The account's; `None` among others.
-    ledger: Option<PathBuf>,
+    ledger: Option<Ledger>,
     /// How many writes and passes there were when a write was last seen: since then it is quiet.
     quiet_since: Cell<(usize, u64)>,
     _stdout: BufReader<ChildStdout>,
@@ -123,7 +123,7 @@ impl Daemon {
             let _ = child.wait();
             panic!("no address, but {line:?}: {}", fs::read_to_string(log).unwrap_or_default())
         });
-        let ledger = (!options.among_others).then(|| account.ledger_file());
+        let ledger = (!options.among_others).then(|| account.book());
         Self { child, address, folder, ledger, quiet_since: Cell::default(), _stdout: stdout }
     }
 
@@ -192,7 +192,7 @@ impl Daemon {
     /// Begins to count quiet passes anew where something was written since the last look.
     fn note_writes(&self) {
         let Some(ledger) = &self.ledger else { return };
-        let count = writes(ledger).len();
+        let count = ledger.writes().len();
         if count != self.quiet_since.get().0 {
             self.quiet_since.set((count, self.passes()));
         }
@@ -210,7 +210,7 @@ impl Daemon {
         let (count, since) = self.quiet_since.get();
         let enough = since + QUIET_PASSES * status.services().len() as u64;
         self.until(&format!("{QUIET_PASSES} quiet passes are done"), || self.passes() >= enough);
-        let written = writes(ledger).since(count);
+        let written = ledger.writes().since(count);
         assert_eq!(written.len(), 0, "written although nothing had changed:\n{}{}", written.text(), self.log());
     }
 

@@ -14,6 +14,7 @@
 
 mod account;
 mod daemon;
+mod emulator;
 mod page;
 mod repository;
 pub mod simulated;
