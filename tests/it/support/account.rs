@@ -1,7 +1,7 @@
 //! An AWS account of its own for each test, its ledger, and the AWS CLI for changes from outside.
 
 use super::emulator::Emulator;
-use super::simulated::Served;
+use super::simulated::{self, Served};
 use super::{example, finished};
 use driftless::sim::{self, ledger};
 use serde::Deserialize;
@@ -23,6 +23,9 @@ enum Counterpart {
     Emulator(Emulator),
     Simulated { account: sim::Account, _served: Served },
 }
+
+/// How much faster than ours the time of a simulated example runs.
+const SPEED: f64 = 60.0;
 
 /// Where the requests of an account are written down.
 pub enum Ledger {
@@ -139,11 +142,40 @@ impl Account {
         Self { counterpart: Counterpart::Emulator(emulator), env }
     }
 
+    /// A simulated account with everything that an example refers to, where a rollout takes some seconds.
+    pub fn simulated_example(name: &str) -> Self {
+        Self::simulated(simulated::of_example(name, SPEED))
+    }
+
+    /// The build pushes an image. Emulators have every image of a repository that exists.
+    pub fn push(&self, repository: &str, tag: &str) {
+        if let Some(account) = self.simulator() {
+            simulated::push(account, repository, tag);
+        }
+    }
+
+    /// What answers, where it is a simulated account.
+    pub fn simulator(&self) -> Option<&sim::Account> {
+        match &self.counterpart {
+            Counterpart::Emulator(_) => None,
+            Counterpart::Simulated { account, .. } => Some(account),
+        }
+    }
+
     /// A simulated account, served on a port.
     pub fn simulated(account: sim::Account) -> Self {
         let served = Served::start(&account);
         let mut env = served.env.clone();
-        env.insert("AWS_ENDPOINT_URL_ECS".to_owned(), env["AWS_ENDPOINT_URL"].clone());
+        let region = account.world(|world| world.region.clone());
+        let more = [
+            ("AWS_ENDPOINT_URL_ECS", env["AWS_ENDPOINT_URL"].clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+        ];
+        env.extend(more.map(|(name, value)| (name.to_owned(), value)));
         Self { counterpart: Counterpart::Simulated { account, _served: served }, env }
     }
 

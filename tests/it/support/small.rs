@@ -23,7 +23,7 @@ defaults:
     networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-0a1b2c3d4e5f60001], securityGroups: [sg-0a1b2c3d4e5f60001] } }
 ";
 
-/// The image of the first commit. The emulator's containers do what the tag says: this one simply runs.
+/// The image of the first commit. Containers do what the tag says: this one simply runs.
 pub const IMAGE: &str = "public.ecr.aws/small/web:1";
 /// The image of the second commit.
 pub const NEXT_IMAGE: &str = "public.ecr.aws/small/web:2";
