@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long something may take to become true.
-const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(150);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// The daemon promises to stop within 20 s of SIGTERM.
@@ -188,7 +188,7 @@ impl Daemon {
         self.json(&format!("/api/v1/services/{cluster}/{service}/diff"))
     }
 
-    /// Waits until `is` is true of the status, and gives that status; after a minute it panics with everything.
+    /// Waits until `is` is true of the status, and gives that status; after a while it panics with everything.
     #[track_caller]
     pub fn wait(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
         let mut last = self.status();
@@ -199,7 +199,7 @@ impl Daemon {
         last
     }
 
-    /// Waits until `is` is true; after a minute it panics with the last status and the log.
+    /// Waits until `is` is true; after a while it panics with the last status and the log.
     #[track_caller]
     pub fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
         self.note_writes();
