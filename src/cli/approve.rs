@@ -23,14 +23,15 @@ pub struct Options {
 pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
     let Options { name, deployment, place } = options;
     let service = OneService::look_at_rollout(&name, &place).await?;
-    let Some(Rollout::Waiting { pause }) = service.rollout() else {
-        bail!("no rollout of {name} waits for approval");
+    let pause = match service.rollout() {
+        Some(Rollout::Waiting { pause }) => pause,
+        other => bail!("no rollout of {name} waits for approval: {}", instead(other)),
     };
     let id = pause.deployment.short();
     if let Some(asked) = &deployment {
         // Whole, or nothing: an empty variable of a script approves nothing.
         let it = [id, pause.deployment.as_str()].contains(&asked.as_str());
-        ensure!(it, "deployment {asked} does not wait; {id} does");
+        ensure!(it, "deployment {asked:?} does not wait; {id} does");
     }
     eprintln!("{name}: deployment {id} {pause}");
     // The very deployment that was looked at: ECS refuses what somebody else answered meanwhile.
@@ -42,4 +43,15 @@ pub async fn run(options: Options, approves: bool) -> anyhow::Result<Exit> {
         eprintln!("warning: that {by} did it could not be written to the service's tags: {error:#}");
     }
     Ok(Exit::Ok)
+}
+
+/// What a rollout does that does not wait.
+fn instead(rollout: Option<Rollout>) -> String {
+    match rollout {
+        Some(Rollout::InProgress { running, desired, .. }) => {
+            format!("{running} of {desired} new tasks run, and it has not come to its approval")
+        }
+        Some(Rollout::Failed { reason, .. }) => format!("the last one failed ({reason})"),
+        _ => "none is under way".to_owned(),
+    }
 }

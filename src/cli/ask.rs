@@ -59,6 +59,16 @@ pub async fn api(address: &str, path: &str) -> anyhow::Result<String> {
     anyhow::bail!("{address}: {detail}")
 }
 
+/// The same error, with what to do where nobody listens.
+pub fn unanswered(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(_) => anyhow::anyhow!(
+            "{error:#}\n  help: --address HOST:PORT says where a daemon listens; without one --path DIR, or --repo URL --path DIR, reads AWS"
+        ),
+        None => error,
+    }
+}
+
 /// A service's history as the daemon answers it, newest first.
 pub async fn history(address: &str, cluster: &str, service: &str, limit: u16) -> anyhow::Result<String> {
     let path = format!("/api/v1/services/{}/{}/deployments?limit={limit}", segment(cluster), segment(service));

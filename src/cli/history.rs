@@ -1,5 +1,6 @@
 //! `driftless history`: what was done to a service, asked of a running daemon, or read from AWS as far as ECS knows it.
 
+use super::load::meant;
 use super::service::OneService;
 use super::{Exit, Output, Where, ask};
 use crate::core::act::Act;
@@ -20,9 +21,9 @@ const RUNS_CHARS_MAX: usize = 32;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The service; CLUSTER/SERVICE where the daemon follows several of that name
-    #[arg(value_name = "SERVICE")]
-    service: String,
+    /// The service; CLUSTER/NAME where the daemon follows several of that name
+    #[arg(value_name = "NAME")]
+    name: String,
     /// How many rows, the newest first; at most 200
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(ask::ROWS_MAX)))]
     limit: u16,
@@ -37,10 +38,10 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> anyhow::Result<Exit> {
-    let Options { service, limit, output, address, place } = options;
-    let (cluster, name) = match service.split_once('/') {
+    let Options { name, limit, output, address, place } = options;
+    let (cluster, name) = match name.split_once('/') {
         Some((cluster, name)) => (Some(cluster.to_owned()), name.to_owned()),
-        None => (None, service),
+        None => (None, name),
     };
     let (rows, acts) = match place {
         Some(place) => {
@@ -91,18 +92,24 @@ async fn from_aws(cluster: Option<&str>, name: &str, place: &Where) -> anyhow::R
 
 /// The cluster of the one service of this name.
 async fn cluster_of(address: &str, name: &str) -> anyhow::Result<String> {
-    let body = ask::api(address, "/api/v1/services").await?;
+    let body = ask::api(address, "/api/v1/services").await.map_err(ask::unanswered)?;
     let all: Value = serde_json::from_str(&body).with_context(|| format!("{address}: not a driftless"))?;
     let services = all["services"].as_array().into_iter().flatten();
     let clusters: Vec<&str> = services
+        .clone()
         .filter(|service| service["service"] == name)
         .filter_map(|service| service["cluster"].as_str())
         .collect();
     match clusters[..] {
         [cluster] => Ok(cluster.to_owned()),
-        [] => anyhow::bail!(
-            "the daemon at {address} follows no service {name}; of one that left git its history is shown as CLUSTER/{name}"
-        ),
+        [] => {
+            let known: Vec<&str> = services.filter_map(|service| service["service"].as_str()).collect();
+            let meant = meant(name, known.iter().copied());
+            anyhow::bail!(
+                "the daemon at {address} follows no service {name}{meant}: there are {}; of one that left git its history is shown as CLUSTER/{name}",
+                known.join(", ")
+            )
+        }
         _ => {
             let names: Vec<String> = clusters.iter().map(|cluster| format!("{cluster}/{name}")).collect();
             anyhow::bail!("there are several services {name}: say {}", names.join(" or "))

@@ -3,6 +3,7 @@
 use super::Where;
 use crate::aws::tables;
 use crate::core::desired::{self, Context, Desired, Reading};
+use crate::core::document::check::closest;
 use crate::core::id::{RepoPath, ServiceName};
 use crate::core::problem::Problem;
 use crate::core::shape::Shapes;
@@ -46,8 +47,15 @@ impl Loaded {
         let known = |name: &String| {
             let name = ServiceName::from(name.as_str());
             let broken = desired.broken.values().flatten().any(|broken| *broken == name);
-            anyhow::ensure!(!broken, "the files of service {name} have errors");
-            anyhow::ensure!(desired.services.contains_key(&name), "no service is called {name}: {}", names(desired));
+            anyhow::ensure!(!broken, "the files of service {name} have errors: driftless validate shows them");
+            let known = desired.services.keys().map(ServiceName::as_str);
+            let meant = || meant(name.as_str(), known);
+            anyhow::ensure!(
+                desired.services.contains_key(&name),
+                "no service is called {name}{}: {}",
+                meant(),
+                names(desired)
+            );
             Ok(name)
         };
         asked.iter().map(known).collect()
@@ -72,6 +80,11 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         !self.reading.is_valid()
     }
+}
+
+/// ", did you mean prod-api?", where a name is nearly one that there is.
+pub fn meant<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    closest(name, known).map(|meant| format!(", did you mean {meant}?")).unwrap_or_default()
 }
 
 fn names(desired: &Desired) -> String {

@@ -19,6 +19,7 @@ mod status;
 mod validate;
 
 use crate::core::retry::Class;
+use crate::core::shell;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -70,6 +71,9 @@ enum Command {
     /// Checks the files of an environment; asks AWS nothing
     #[command(after_help = "Example: driftless validate --path environments/prod")]
     Validate(validate::Options),
+    /// Prints what a service's files say after extends, defaults and variables
+    #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
+    Render(render::Options),
     /// Shows what would be changed in AWS, and changes nothing
     #[command(
         alias = "diff",
@@ -87,44 +91,55 @@ enum Command {
     /// Follows git and keeps AWS in agreement with it until it is stopped
     #[command(after_help = "Example: driftless run --config config/driftless.yaml")]
     Run(run::Options),
-    /// Changes nothing of a service for a while; drift is still shown
+    /// Shows what was done to a service: which commit, what came of it, how long it took, and what people did beside git
     #[command(
-        after_help = "Example: driftless pause --path environments/prod prod-api --reason \"database move\" --for 2h"
+        mut_arg("services", alone),
+        after_help = "Examples:\n  driftless history prod-api --limit 5                    # asks the daemon at --address\n  driftless history prod-api --path environments/prod    # without a daemon, what ECS still knows"
     )]
-    Pause(pause::PauseOptions),
+    History(history::Options),
     /// Takes a service back to an earlier commit, and holds what git says until it says something new
     #[command(
-        after_help = "Examples:\n  driftless rollback --repo git@github.com:acme/deploy.git --path environments/prod prod-api --reason \"500s since 14:02\"\n  the same with --to 117      # the commit of row 117 of driftless history, asked of the daemon at --address\n  the same with --to 71bd0e9  # that commit"
+        mut_arg("services", alone),
+        after_help = "Examples:\n  driftless rollback prod-api --repo git@github.com:acme/deploy.git --path environments/prod --reason \"500s since 14:02\"\n  the same with --to 117      # the commit of row 117 of driftless history, asked of the daemon at --address\n  the same with --to 71bd0e9  # that commit"
     )]
     Rollback(rollback::RollbackOptions),
     /// Ends a rollback, or tries a rollout that failed once more
-    #[command(after_help = "Example: driftless retry --path environments/prod prod-api")]
+    #[command(mut_arg("services", alone), after_help = "Example: driftless retry prod-api --path environments/prod")]
     Retry(rollback::RetryOptions),
+    /// Changes nothing of a service for a while; drift is still shown
+    #[command(
+        mut_arg("services", alone),
+        after_help = "Example: driftless pause prod-api --path environments/prod --reason \"database move\" --for 2h"
+    )]
+    Pause(pause::PauseOptions),
+    /// Ends a pause
+    #[command(mut_arg("services", alone), after_help = "Example: driftless resume prod-api --path environments/prod")]
+    Resume(pause::ResumeOptions),
     /// Lets a rollout go on that waits for approval
-    #[command(after_help = "Example: driftless approve --path environments/prod prod-app")]
+    #[command(
+        mut_arg("services", alone),
+        after_help = "Example: driftless approve prod-app --path environments/prod --deployment 40b7a2e6d83c15a4c24af"
+    )]
     Approve(approve::Options),
     /// Rolls back a rollout that waits for approval
-    #[command(after_help = "Example: driftless reject --path environments/prod prod-app")]
+    #[command(
+        mut_arg("services", alone),
+        after_help = "Example: driftless reject prod-app --path environments/prod --deployment 40b7a2e6d83c15a4c24af"
+    )]
     Reject(approve::Options),
-    /// Ends a pause
-    #[command(after_help = "Example: driftless resume --path environments/prod prod-api")]
-    Resume(pause::ResumeOptions),
     /// Shows everything on this machine alone: an AWS account in memory, a repository, the daemon and its page
     #[command(
         after_help = "Examples:\n  driftless demo\n  driftless demo --endpoint-only 4566    # the account alone, for the AWS CLI and Terraform"
     )]
     Demo(demo::Options),
-    /// Prints what a service's files say after extends, defaults and variables
-    #[command(after_help = "Example: driftless render --path environments/prod --service prod-api --places")]
-    Render(render::Options),
-    /// Shows what was done to a service: which commit, what came of it, how long it took
-    #[command(
-        after_help = "Examples:\n  driftless history --limit 5 prod-api                   # asks the daemon at --address\n  driftless history --path environments/prod prod-api    # without a daemon, what ECS still knows"
-    )]
-    History(history::Options),
     /// Asks a running daemon whether it is alive, for container health checks
     #[command(after_help = "Example: driftless healthcheck --address 127.0.0.1:8080")]
     Healthcheck(healthcheck::Options),
+}
+
+/// For a command about the one service that it names: `--service` beside it would say nothing.
+fn alone(services: clap::Arg) -> clap::Arg {
+    services.hide(true).conflicts_with("name")
 }
 
 /// Where the desired state is.
@@ -136,7 +151,7 @@ pub struct Where {
     /// A repository to read a commit of, instead of the folder as it is: https, ssh or a local path
     #[arg(long, value_name = "URL")]
     pub repo: Option<String>,
-    /// The branch to read
+    /// The branch to read; main when left out
     #[arg(long = "ref", value_name = "BRANCH", requires = "repo")]
     pub reference: Option<String>,
     /// The file of a private key for ssh
@@ -151,6 +166,13 @@ pub struct Where {
     /// An environment variable that the files may use as env.NAME; may be given several times
     #[arg(long = "env", value_name = "NAME")]
     pub env: Vec<String>,
+}
+
+impl Where {
+    /// The same place as arguments of another command.
+    pub fn arguments(&self) -> String {
+        shell::place(self.repo.as_deref(), self.reference.as_deref(), &self.path.to_string_lossy())
+    }
 }
 
 /// The form of the output.

@@ -47,7 +47,10 @@ pub async fn pause(options: PauseOptions) -> anyhow::Result<Exit> {
     let pause = Pause { until, by: service.who().await?, why: reason };
     service.note(Deed::Paused, (&pause.by, &pause.why), &[(PAUSED_TAG, pause.tag_value())]).await?;
     println!("Paused: {name} {pause}");
-    println!("Next: driftless resume {name} --path {}", place.path.display());
+    if let Some(before) = Pause::of(&service.tags, Timestamp::now()) {
+        println!("It was paused before, {before}");
+    }
+    println!("Next: driftless resume {name} {}", place.arguments());
     Ok(Exit::Ok)
 }
 

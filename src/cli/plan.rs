@@ -47,11 +47,17 @@ pub async fn run(options: Options) -> anyhow::Result<Exit> {
     Ok(if options.detailed_exitcode && plan.has_changes() { Exit::Changes } else { Exit::Ok })
 }
 
+/// How the SDK begins its list of everywhere that it looked.
+const NO_CREDENTIALS: &str = "no credentials found in chain";
+
 /// The way to AWS for one command, proven to be of the environment's account.
 pub async fn connect(scope: &Scope) -> anyhow::Result<Observer> {
     let connection = Connection { region: Some(scope.region.clone()), ..Connection::default() };
     let clients = clients(&connection).await;
     verify(&clients, scope).await.map_err(|refused| match refused.class {
+        Class::Denied if refused.why.contains(NO_CREDENTIALS) => anyhow::Error::new(Denied(
+            "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+        )),
         Class::Denied => anyhow::Error::new(Denied(refused.why)),
         _ => anyhow::anyhow!(refused.why),
     })?;

@@ -52,7 +52,7 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     let RollbackOptions { name, reason, to, force, address, place } = options;
     ensure!(!reason.trim().is_empty(), "--reason is empty: say why, for those who see that git is not followed");
     ensure!(place.repo.is_some(), "name the repository with --repo: the service goes back to one of its commits");
-    let service = OneService::look_at_rollout(&name, &place).await?;
+    let (service, at) = (OneService::look_at_rollout(&name, &place).await?, place.arguments());
     let declared = service.loaded.desired()?.services[&ServiceName::from(name.as_str())].clone();
     let newest = service.loaded.commit.as_ref().context("the repository has no commit")?.revision.clone();
     if let (Some(rolled), None) = (RolledBack::of(&service.tags, &declared.digest), &to) {
@@ -83,13 +83,13 @@ pub async fn rollback(options: RollbackOptions) -> anyhow::Result<Exit> {
     for (revision, why) in &skipped {
         println!("  skipped  {}: {why}", revision.short());
     }
-    println!("  held     {} until a newer commit changes {name}, or: driftless retry {name}", newest.short());
+    println!("  held     {} until a newer commit changes {name}, or: driftless retry {name} {at}", newest.short());
     if let Some(now) = under_way(&service) {
         println!("  now      {now}");
     }
     match Pause::of(&service.tags, Timestamp::now()) {
-        Some(pause) => println!("Nothing happens yet, it is paused {pause}: driftless resume {name}"),
-        None => println!("The daemon does it with its next look; without one: driftless apply --service {name}"),
+        Some(pause) => println!("Nothing happens yet, it is paused {pause}: driftless resume {name} {at}"),
+        None => println!("The daemon does it with its next look; without one: driftless apply --service {name} {at}"),
     }
     Ok(Exit::Ok)
 }
@@ -109,16 +109,19 @@ fn under_way(service: &OneService) -> Option<String> {
 
 pub async fn retry(options: RetryOptions) -> anyhow::Result<Exit> {
     let RetryOptions { name, place } = options;
-    let service = OneService::look(&name, &place).await?;
+    let service = OneService::look_at_rollout(&name, &place).await?;
     let declared = &service.loaded.desired()?.services[&ServiceName::from(name.as_str())];
     let held = RolledBack::of(&service.tags, &declared.digest);
+    let failed = service.tags.get(FAILED_TAG) == Some(&short_digest(&declared.digest))
+        || matches!(service.rollout(), Some(Rollout::Failed { .. } | Rollout::Unhealthy { .. }));
     // The time tells one asking from another: a task before the rollout is run once for each.
     let retried = retry_tag(&declared.digest, Timestamp::now());
     let tags = [(ROLLED_BACK_TAG, RolledBack::ended()), (FAILED_TAG, retried)];
     service.note(Deed::Retried, (&service.who().await?, ""), &tags).await?;
     match held {
         Some(rolled) => println!("{name} follows git again; it was {rolled}"),
-        None => println!("{name} is tried again as git says it"),
+        None if failed => println!("{name} is tried again as git says it"),
+        None => println!("{name} is not rolled back, and not known to have failed: nothing is done unless it has"),
     }
     Ok(Exit::Ok)
 }

@@ -2,7 +2,7 @@
 
 use super::load::{Loaded, load};
 use super::plan::connect;
-use super::{Where, ended};
+use super::{Denied, Where, ended};
 use crate::aws::apply::apply;
 use crate::aws::observe::Observer;
 use crate::aws::pace::Priority;
@@ -15,6 +15,9 @@ use crate::daemon::engine::rollout_of;
 use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+
+/// Codes with which AWS refuses a read for lack of credentials or permission; what was not readable is kept as text.
+const DENIED: [&str; 4] = [": AccessDenied", ": ExpiredToken", ": UnrecognizedClient", ": InvalidSignature"];
 
 /// A service that git declares and that is active in ECS.
 pub struct OneService {
@@ -44,14 +47,20 @@ impl OneService {
 
     async fn look_at(name: &str, place: &Where, kinds: &[Kind]) -> anyhow::Result<Self> {
         let loaded = load(place).await?;
-        loaded.services(&[name.to_owned()])?;
+        if let Err(error) = loaded.services(&[name.to_owned()]) {
+            // Where the files are wrong, or are not there, that is why.
+            loaded.print_problems();
+            return Err(error);
+        }
         let observer = connect(&loaded.desired()?.environment.scope).await?;
         let mut snapshot = Snapshot::new(Timestamp::now());
         let ids = kinds.iter().map(|kind| ResourceId::new(*kind, name)).collect();
         observer.observe(&ids, Priority::Commit, &mut snapshot).await;
         for (id, observed) in snapshot.iter() {
             if let Observed::Unknown { why } = observed {
-                bail!("the {id} could not be read: {why}");
+                let error = format!("the {id} could not be read: {why}");
+                ensure!(!DENIED.iter().any(|code| why.contains(code)), Denied(error));
+                bail!(error);
             }
         }
         let status = snapshot.service(&ServiceName::from(name)).map(|facts| facts.status.clone());

@@ -22,6 +22,7 @@ pub mod rollout;
 pub mod rotation;
 pub mod secret;
 pub mod shape;
+pub mod shell;
 pub mod source;
 pub mod status;
 pub mod stopped;

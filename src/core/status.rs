@@ -122,7 +122,7 @@ impl State {
             State::Drifted => "≠",
             State::Paused => "‖",
             State::Held => "↩",
-            State::Waiting => "⧗",
+            State::Waiting => "!",
             State::Deploying => "▶",
             State::Pending => "…",
             State::Live => "✓",
@@ -167,7 +167,7 @@ impl ServiceStatus {
             // What is not there yet has no tasks to be seen.
             return match plan.cause {
                 Cause::Create if plan.has_failed() => State::Failed,
-                Cause::Create if plan.before.open && plan.is_whole() => State::Pending,
+                Cause::Create | Cause::Blocked if plan.is_whole() => State::Pending,
                 _ => State::Unknown,
             };
         };
@@ -188,6 +188,11 @@ impl ServiceStatus {
             (Rollout::Completed, Cause::InSync) if plan.rolled_back.is_some() => State::Held,
             (Rollout::Completed, Cause::InSync) => State::Live,
         }
+    }
+
+    /// Whether git is not followed as it stands: something is on hold, or the service is rolled back.
+    pub fn is_held(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty() || plan.rolled_back.is_some())
     }
 
     /// One sentence: why it is not live, or what runs.

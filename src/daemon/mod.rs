@@ -29,9 +29,11 @@ use crate::aws::clients::{Clients, Connection};
 use crate::aws::pace::{Pacer, Share};
 use crate::aws::transport::Transport;
 use crate::core::id::SourceName;
+use crate::core::shell;
+use crate::git;
 use crate::http::panel::Panel;
 use crate::http::{Health, ReadActs, ReadHistory, Server, Shared};
-use crate::settings::Settings;
+use crate::settings::{Reference, Settings, Source};
 use account::Account;
 use anyhow::Context;
 use dispatcher::Dispatcher;
@@ -65,6 +67,14 @@ impl Default for Surroundings {
     }
 }
 
+/// How a command finds what a source follows. Commands read branches only: for a tag or a commit they are run in a checkout of it.
+fn place(source: &Source) -> String {
+    match &source.reference {
+        Reference::Branch(branch) => shell::place(Some(&git::masked(&source.url)), Some(branch), &source.path),
+        Reference::Tag(_) | Reference::Semver(_) | Reference::Commit(_) => shell::place(None, None, &source.path),
+    }
+}
+
 /// Runs until `stop`. `listening` is told the address of the page once it is served.
 pub async fn run(
     settings: Settings,
@@ -84,6 +94,7 @@ pub async fn run(
         now: jiff::Timestamp::now,
         history: read_history(&recorder),
         acts: read_acts(&recorder),
+        places: Arc::new(settings.sources.iter().map(|source| (source.name.clone(), place(source))).collect()),
         panel: surroundings.panel,
     };
     let server = Server::bind(settings.http.listen, shared).await;

@@ -196,7 +196,7 @@ fn decoded(text: &str) -> Option<String> {
 
 /// Any text that was given as a url, fit to be shown: no credentials, no query, no control characters. The user of an
 /// ssh url stays, as it belongs to the address.
-pub(super) fn masked(url: &str) -> Cow<'_, str> {
+pub fn masked(url: &str) -> Cow<'_, str> {
     let clean = url.split(['?', '#']).next().unwrap_or(url);
     let (scheme, rest) = match clean.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),

@@ -36,6 +36,7 @@ mod process;
 mod reference;
 mod session;
 
+pub use address::masked;
 pub use authoring::Authoring;
 pub use changes::{Change, last_changes};
 pub use commit::CommitFiles;

@@ -142,7 +142,7 @@ fn described(shared: &Shared, id: &ServiceId, service: &ServiceStatus) -> Value 
         "left": service.left,
         "rolledBack": service.plan.as_ref().and_then(|plan| plan.rolled_back.clone()),
         "paused": service.plan.as_ref().and_then(|plan| plan.paused.clone()),
-        "held": service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()),
+        "held": service.is_held(),
         "tasks": tasks.map(|tasks| json!({
             "desired": tasks.desired, "running": tasks.running, "pending": tasks.pending,
         })),

@@ -95,7 +95,11 @@ impl Default for Metrics {
             state: gauges("service_state", "1 for the headline state of the service.", by_state),
             sync_state: gauges("service_sync_state", "1 for how AWS relates to git.", by_state),
             health_state: gauges("service_health_state", "1 for how the tasks are doing.", by_state),
-            held: gauges("service_held", "1 while something waits.", service),
+            held: gauges(
+                "service_held",
+                "1 while git is not followed: something is on hold, or it is rolled back.",
+                service,
+            ),
             paused: gauges("service_paused", "1 while somebody's pause lasts.", service),
             image_moved: gauges(
                 "image_digest_moved",
@@ -323,7 +327,7 @@ impl Metrics {
             ];
             one_of(&self.health_state, &known.map(|(word, known)| (word, known == health)));
             let set = |gauge: &IntGaugeVec, value: i64| gauge.with_label_values(&[cluster, name]).set(value);
-            set(&self.held, service.plan.as_ref().is_some_and(|plan| !plan.holds.is_empty()).into());
+            set(&self.held, service.is_held().into());
             let paused = service.plan.as_ref().and_then(|plan| plan.paused.as_ref());
             // A pause ends by its time, whether or not anybody has looked since.
             set(&self.paused, paused.is_some_and(|pause| now < pause.until).into());

@@ -4,12 +4,13 @@
 mod api;
 mod health;
 pub mod metrics;
+mod next;
 mod page;
 pub mod panel;
 
 use crate::core::act::Act;
 use crate::core::history::Deployment;
-use crate::core::id::ServiceId;
+use crate::core::id::{ServiceId, SourceName};
 use crate::core::status::Status;
 use axum::Router;
 use axum::extract::Request;
@@ -21,6 +22,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use metrics::Metrics;
 use panel::Panel;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -55,6 +57,8 @@ pub struct Shared {
     pub history: Arc<ReadHistory>,
     /// Reads what people did.
     pub acts: Arc<ReadActs>,
+    /// The arguments that lead a command to each source's environment.
+    pub places: Arc<BTreeMap<SourceName, String>>,
     /// The demo's buttons.
     pub panel: Option<Panel>,
 }
@@ -88,6 +92,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/", get(page::index))
         .route("/services/{cluster}/{service}", get(page::service))
         .route("/style.css", get(page::style))
+        .route("/icon.svg", get(page::icon))
         .route("/livez", get(health::livez))
         .route("/healthz", get(health::livez))
         .route("/readyz", get(health::readyz))

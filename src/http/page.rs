@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::api::{find, problem};
+use super::next::{Next, Runs, next};
 use super::panel::{Panel, StepRow};
 use crate::core::event::Tasks;
 use crate::core::history::{Listed, listed, when};
@@ -15,6 +16,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 
+/// How many services have what to do about them in the table of all: the worst ones.
+const DETAILED: usize = 5;
 /// How many rows of the history a service's page has.
 const PAST_ROWS: usize = 10;
 
@@ -87,6 +90,9 @@ struct Row {
     since: String,
     checked: String,
     reason: String,
+    /// Whether the reason is more than what runs.
+    why: bool,
+    next: Next,
     rank: Headline,
 }
 
@@ -95,6 +101,15 @@ pub async fn index(State(shared): State<Shared>) -> Response {
     let now = (shared.now)();
     let mut rows: Vec<Row> = status.services.iter().map(|(id, service)| row(&shared, id, service, now)).collect();
     rows.sort_by_key(|row| row.rank);
+    // A rollout on its way needs nobody; of many that do the worst ones are enough to begin with.
+    let needs = |row: &Row| row.rank != Headline::Deploying && !row.next.ways.is_empty();
+    let mut detailed = 0;
+    for row in &mut rows {
+        detailed += usize::from(needs(row));
+        if row.rank == Headline::Deploying || detailed > DETAILED {
+            row.next = Next::default();
+        }
+    }
     let sources = sources(&status, now);
     let steps = shared.panel.as_ref().map(Panel::rows).unwrap_or_default();
     render(&Index { hero: hero(&rows, &sources), steps, sources, rows })
@@ -114,14 +129,16 @@ pub async fn service(State(shared): State<Shared>, Path(path): Path<(String, Str
     let acts = (shared.acts)(id.clone(), PAST_ROWS).await.unwrap_or_default();
     let plan = service.plan.as_deref();
     let strings = |texts: Option<Vec<String>>| texts.unwrap_or_default();
+    let row = row(&shared, id, service, now);
     render(&ServicePage {
-        row: row(&shared, id, service, now),
         changes: strings(
             plan.map(|p| p.changes.iter().map(|(change, effect)| format!("{change}  [{effect}]")).collect()),
         ),
-        holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).collect())),
+        // The reason is on top already.
+        holds: strings(plan.map(|p| p.holds.iter().map(ToString::to_string).filter(|h| *h != row.reason).collect())),
         notes: strings(plan.map(|p| p.notes.iter().map(ToString::to_string).collect())),
         events: strings(service.tasks.as_ref().map(|tasks| tasks.events.clone())),
+        row,
         last_lines: service.tasks.as_ref().and_then(|tasks| tasks.last_lines.clone()),
         history,
         acts: acts.iter().map(|act| (when(act.at, now), act.to_string())).collect(),
@@ -146,6 +163,11 @@ fn past_row(row: Listed, now: Timestamp) -> PastRow {
         last_lines: row.deployment.last_lines,
         changes: row.deployment.changes,
     }
+}
+
+/// The mark of a live service.
+pub async fn icon() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("assets/icon.svg")).into_response()
 }
 
 pub async fn style() -> Response {
@@ -201,6 +223,16 @@ fn sources(status: &Status, now: Timestamp) -> Vec<SourceRow> {
 fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp) -> Row {
     let state = service.state(now, shared.stale_after);
     let (tasks, shared_unit) = (service.tasks.as_ref(), id.service.is_shared());
+    let (images, count) = (
+        tasks.map(runs).unwrap_or_default(),
+        match tasks {
+            _ if shared_unit => "-".to_owned(),
+            Some(tasks) => format!("{}/{}", tasks.running, tasks.desired),
+            None => "?".to_owned(),
+        },
+    );
+    let place = shared.places.get(&service.source).map(String::as_str).unwrap_or_default();
+    let next = next(id, service, state, &Runs { images: &images, tasks: &count }, place, now);
     Row {
         mark: state.mark(),
         state: state.word(),
@@ -208,16 +240,20 @@ fn row(shared: &Shared, id: &ServiceId, service: &ServiceStatus, now: Timestamp)
         path: id.service.to_string(),
         service: if shared_unit { "what the services share".into() } else { id.service.to_string() },
         shared: shared_unit,
-        tasks: match tasks {
-            _ if shared_unit => "-".into(),
-            Some(tasks) => format!("{}/{}", tasks.running, tasks.desired),
-            None => "?".into(),
-        },
-        runs: tasks.map(runs).unwrap_or_default(),
-        commit: service.commit.as_ref().map_or_else(|| "-".into(), |commit| commit.revision.short().to_owned()),
+        tasks: count,
+        runs: images,
+        // What is followed for it: of a rollback the earlier one.
+        commit: service
+            .plan
+            .as_ref()
+            .and_then(|plan| Some(&plan.rolled_back.as_ref()?.to))
+            .or(service.commit.as_ref().map(|commit| &commit.revision))
+            .map_or_else(|| "-".into(), |revision| revision.short().to_owned()),
         since: ago(now, service.since),
-        checked: service.checked_at.map_or_else(|| "never".into(), |at| ago(now, at)),
+        checked: service.checked_at.map_or_else(|| "never".into(), |at| format!("{} ago", ago(now, at))),
         reason: service.sentence(now, shared.stale_after),
+        why: state != Headline::Live || service.left,
+        next,
         rank: state,
     }
 }
@@ -263,6 +299,8 @@ mod tests {
             since: String::new(),
             checked: String::new(),
             reason: String::new(),
+            why: false,
+            next: Next::default(),
             rank,
         }
     }

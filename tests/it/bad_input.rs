@@ -15,8 +15,17 @@ struct Scene {
 
 impl Scene {
     fn new(names: &[&str]) -> Self {
+        Self::with(names, Daemon::inside)
+    }
+
+    /// The same with a process whose log is read.
+    fn logged(names: &[&str]) -> Self {
+        Self::with(names, |account, repository| Daemon::start(account, repository, &Options::default()))
+    }
+
+    fn with(names: &[&str], start: fn(&Account, &Repository) -> Daemon) -> Self {
         let (account, repository) = (small::account(), small::repository(names));
-        let daemon = Daemon::start(&account, &repository, &Options::default());
+        let daemon = start(&account, &repository);
         daemon.wait("everything is live", |status| status.all("live"));
         Self { account, repository, daemon }
     }
@@ -173,7 +182,7 @@ fn git_that_is_away_says_so_and_comes_back() {
 
 #[test]
 fn a_rewound_branch_is_followed_and_shown() {
-    let scene = Scene::new(&["web"]);
+    let scene = Scene::logged(&["web"]);
     scene.repository.edit(&file("web"), IMAGE, NEXT_IMAGE);
     let second = scene.repository.commit("The next image");
     scene.daemon.wait("the second commit is live", |status| status.all_live_on(&second));
@@ -211,7 +220,7 @@ fn a_service_that_left_git_is_left_alone() {
 
 #[test]
 fn links_and_submodules_are_refused_by_name() {
-    let scene = Scene::new(&["web"]);
+    let scene = Scene::logged(&["web"]);
     let services = scene.repository.environment().join("services");
     std::os::unix::fs::symlink("/proc/self/environ", services.join("link.yaml")).unwrap();
     scene.repository.commit("A link out of the repository");

@@ -55,7 +55,7 @@ impl Trap {
         })
     }
 
-    fn aim(&self, daemon: &Daemon) {
+    fn aim(&self, daemon: &mut Daemon) {
         self.pid.store(daemon.pid(), Ordering::SeqCst);
     }
 
@@ -95,8 +95,8 @@ fn die(
     if row.first {
         rule();
     }
-    let daemon = Daemon::start(account, &repository, &options);
-    trap.aim(&daemon);
+    let mut daemon = Daemon::start(account, &repository, &options);
+    trap.aim(&mut daemon);
     if !row.first {
         daemon.wait("the first commit is live", |status| status.all("live"));
         rule();

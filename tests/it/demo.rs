@@ -51,7 +51,7 @@ impl Demo {
         let log = self.log();
         let after = |text: &str| log.split(text).nth(1).and_then(|rest| rest.split([' ', ',', '\n']).next()).unwrap();
         let env = [
-            ("AWS_ENDPOINT_URL", after("--endpoint-url ")),
+            ("AWS_ENDPOINT_URL", after("AWS_ENDPOINT_URL=")),
             ("AWS_ACCESS_KEY_ID", "demo"),
             ("AWS_SECRET_ACCESS_KEY", "demo"),
         ];

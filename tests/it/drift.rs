@@ -24,12 +24,19 @@ impl Stage {
         Self::of_changed(example, |repository| repository.sync("{ minInterval: 1s }"))
     }
 
+    /// On a simulated account: what driftless does about what somebody else has done.
     fn of_changed(example: &str, change: impl FnOnce(&Repository)) -> Self {
-        let account = Account::start_brisk(example);
+        Self::on(Account::simulated_example(example), example, change)
+    }
+
+    fn on(account: Account, example: &str, change: impl FnOnce(&Repository)) -> Self {
         let repository = Repository::of_example_with(example, change);
         let folder = repository.environment();
         driftless(&account, &["apply", "--path", folder.to_str().unwrap()]).assert_status(0);
-        let daemon = Daemon::start(&account, &repository, &Options::default());
+        let daemon = match account.simulator() {
+            Some(_) => Daemon::inside(&account, &repository),
+            None => Daemon::start(&account, &repository, &Options::default()),
+        };
         let status = daemon.wait("everything is live", |status| status.all("live"));
         let cluster = status.services()[0]["cluster"].as_str().unwrap().to_owned();
         Self { account, repository, daemon, cluster }
@@ -72,6 +79,7 @@ fn a_revision_from_outside_gives_way_to_the_one_that_is_there_already() {
     let ours = stage.live("prod-api")["taskDefinition"].as_str().unwrap().to_owned();
     let answer = stage.account.aws(&["ecs", "describe-task-definition", "--task-definition", &ours]);
     let container = "/containerDefinitions/0";
+    stage.account.push("convergence-prod-api", "hotfix");
     for (pointer, value) in [
         (
             format!("{container}/image"),

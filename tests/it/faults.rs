@@ -7,7 +7,7 @@ use crate::support::small::{
     table,
 };
 use crate::support::{Account, Daemon, Repository};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How many rows run at once, each with a daemon of its own.
@@ -182,13 +182,30 @@ fn read_repository(rows: &[&str]) -> Repository {
     repository
 }
 
+/// An account with what these services refer to: a listener, and a secret each.
+fn read_account(rows: &[&str]) -> Account {
+    small::account_with(|account| {
+        let call = |service, operation, input: Value| account.call(service, operation, input).unwrap();
+        let subnets = json!(["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]);
+        let made = call("elbv2", "CreateLoadBalancer", json!({ "Name": "small", "Subnets": subnets }));
+        let balancer = &made["LoadBalancers"][0]["LoadBalancerArn"];
+        let answer = json!([{ "Type": "fixed-response", "FixedResponseConfig": { "StatusCode": "404" } }]);
+        let listener =
+            json!({ "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80", "DefaultActions": answer });
+        call("elbv2", "CreateListener", listener);
+        for name in rows {
+            call("secretsmanager", "CreateSecret", json!({ "Name": format!("{name}/key"), "SecretString": "hush" }));
+        }
+    })
+}
+
 #[test]
 fn what_cannot_be_read_is_unknown_and_not_written_to() {
     let faults = read_faults();
     let rows = READS.len() * faults.len();
     let names: Vec<String> = (0..rows).map(|index| format!("read-{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let account = Account::start_for(&read_repository(&names).environment(), &[]);
+    let account = read_account(&names);
     let failed = table(rows, AT_ONCE, |index| {
         let (row, (fault, code)) = (&READS[index / faults.len()], &faults[index % faults.len()]);
         let (name, other, began) = (names[index], format!("{}-other", names[index]), Instant::now());

@@ -71,9 +71,12 @@ fn the_last_lines_of_what_failed_are_shown_where_git_allows_it() {
         assert_eq!(status.service("web")["lastLines"]["lines"], expected, "{more} {may}");
         let row = deployments(&daemon)[0].clone();
         assert_eq!(row["lastLines"]["lines"], expected, "{row}");
-        let page = daemon.page("/services/small/web");
-        assert_eq!(page.contains("ECONNREFUSED"), !expected.is_null(), "{page}");
-        assert!(!page.contains("hunter2") && !status.service("web").to_string().contains("hunter2"));
+        for path in ["/services/small/web", "/"] {
+            let page = daemon.page(path);
+            assert_eq!(page.contains("ECONNREFUSED"), !expected.is_null(), "{path}: {page}");
+            assert!(!page.contains("hunter2"), "{path}");
+        }
+        assert!(!status.service("web").to_string().contains("hunter2"));
         assert!(reads(&daemon) <= 1.max(most) && (reads(&daemon) > 0) == (most > 0), "{}", reads(&daemon));
     }
 }

@@ -5,6 +5,7 @@ mod before;
 mod calls;
 mod cases;
 mod cli;
+mod commands;
 mod contract;
 mod converge;
 mod crash;

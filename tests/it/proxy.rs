@@ -1,8 +1,8 @@
-//! A fault proxy: stands between driftless and the emulated account, passes every call on, and spoils those that a
+//! A fault proxy: stands between driftless and an account, passes every call on, and spoils those that a
 //! [`Rule`] names. It takes all of AWS on one port and tells the services apart by the name in the signature.
 //!
 //! ```text
-//! driftless --> Proxy --rule?--> emulator (ECS, or everything else)
+//! driftless --> Proxy --rule?--> account (ECS, or everything else)
 //!                 |                 |
 //!                 +-- forwarded() <-+   what AWS really got
 //! ```
@@ -105,7 +105,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Stands before the two endpoints of an emulator (`http://127.0.0.1:PORT`).
+    /// Stands before the two endpoints of an account (`http://127.0.0.1:PORT`).
     pub fn before(ecs: &str, others: &str) -> Self {
         let address = |url: &str| url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let shared = Arc::new(Shared { ecs: address(ecs), others: address(others), state: Mutex::default() });
@@ -286,7 +286,7 @@ fn response(answer: Answer) -> Response<Body> {
     response.body(body).unwrap()
 }
 
-/// Passes a call on as it is (its signature is not looked at by the emulator) and notes it.
+/// Passes a call on as it is (nobody looks at its signature) and notes it.
 async fn forward(shared: &Shared, call: &Call, mut request: Request<Full<Bytes>>) -> Result<Answer, Closed> {
     let address = if call.service == "ecs" { &shared.ecs } else { &shared.others };
     let stream = TcpStream::connect(address).await.map_err(|_| Closed)?;

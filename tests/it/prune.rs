@@ -74,7 +74,7 @@ fn a_service_that_left_git_is_deleted_on_demand_with_what_was_made_for_it() {
 
 #[test]
 fn a_service_that_did_not_ask_for_it_or_is_not_ours_is_kept() {
-    let account = Account::start_brisk("convergence-website");
+    let account = Account::simulated_example("convergence-website");
     let repository = Repository::of_example_with("convergence-website", |repository| {
         repository.edit("services/prod-app.yaml", "dependsOn: [prod-api]", "");
     });

@@ -1,6 +1,6 @@
 //! A release that does not come up: said once, in ECS's words, and never tried again until git changes.
 
-use crate::support::{Account, Daemon, Options, Repository, assert_quiet, driftless};
+use crate::support::{Account, Daemon, Repository, assert_quiet, driftless};
 
 #[test]
 fn a_release_that_crashes_is_deployed_once() {
@@ -14,13 +14,16 @@ fn a_release_that_cannot_be_pulled_is_deployed_once() {
 
 /// A commit whose image behaves as `tag` says, which ECS's circuit breaker gives up and takes back; then a good one.
 fn failed_and_next(tag: &str) {
-    let (account, repository) = (Account::start("convergence-website"), Repository::of_example("convergence-website"));
+    let (account, repository) =
+        (Account::simulated_example("convergence-website"), Repository::of_example("convergence-website"));
     driftless(&account, &["apply", "--path", repository.environment().to_str().unwrap()]).assert_status(0);
-    let daemon = Daemon::start(&account, &repository, &Options::default());
+    let daemon = Daemon::inside(&account, &repository);
     daemon.wait("everything is live", |status| status.all("live"));
     let before = account.writes().len();
 
     let bad = format!("2.1.1-{tag}");
+    account.push("convergence-prod-api", &bad);
+    account.push("convergence-prod-api", "2.1.2");
     repository.edit("services/prod-api.yaml", "prod-api:2.1.0", &format!("prod-api:{bad}"));
     let commit = repository.commit("api: one that does not come up");
     let status = daemon.wait("the rollout has failed, and the old version serves", |status| {
@@ -42,9 +45,9 @@ fn failed_and_next(tag: &str) {
     assert_eq!(writes.count("RegisterTaskDefinition"), 1, "{}", writes.text());
     assert_eq!(writes.count("UpdateService"), 1, "{}", writes.text());
 
-    // A process that was started since, and remembers nothing, leaves it as well.
+    // One that was started since, and remembers nothing, leaves it as well.
     daemon.stop();
-    let daemon = Daemon::start(&account, &repository, &Options::default());
+    let daemon = Daemon::inside(&account, &repository);
     daemon.wait("the failure is still known", |status| status.service("prod-api")["state"] == "failed");
     assert_quiet(&account, &daemon, 6);
     assert_eq!(account.writes().since(before).count("UpdateService"), 1, "{}", account.writes().since(before).text());

@@ -6,6 +6,7 @@ mod steps;
 
 use super::{Exit, run as running};
 use crate::aws::transport::Transport;
+use crate::core::shell;
 use crate::daemon::{self, Surroundings};
 use crate::settings::Settings;
 use crate::sim::{Account, Options as AccountOptions, serve};
@@ -63,7 +64,9 @@ async fn endpoint(port: u16, speed: f64, stop: CancellationToken) -> anyhow::Res
     println!("http://{}/", listener.local_addr()?);
     eprintln!("An empty AWS account, 123456789012 in us-east-1, gone with Ctrl-C. In another terminal:");
     eprintln!("  export AWS_ENDPOINT_URL=http://{}", listener.local_addr()?);
-    eprintln!("  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION=us-east-1");
+    eprintln!(
+        "  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}"
+    );
     eprintln!("  aws ecs create-cluster --cluster-name prod");
     serve::serve(account, listener, stop).await;
     Ok(())
@@ -122,6 +125,7 @@ fn settings(folder: &Path, address: SocketAddr) -> anyhow::Result<Settings> {
 }
 
 fn introduce(page: SocketAddr, endpoint: SocketAddr, demo: &Demo) {
+    let place = shell::place(demo.folder().to_str(), None, repository::ENVIRONMENT);
     println!("http://{page}/");
     eprintln!();
     eprintln!("The page has a button for each of these; the commands do the same:");
@@ -130,9 +134,15 @@ fn introduce(page: SocketAddr, endpoint: SocketAddr, demo: &Demo) {
     }
     eprintln!();
     eprintln!("Or commit to {} yourself,", demo.folder().display());
-    eprintln!("or change the account as a person in the console would:");
-    eprintln!("  AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION={REGION} \\");
-    eprintln!("    aws --endpoint-url http://{endpoint} ecs list-services --cluster prod-convergence-website");
+    eprintln!("or, in another terminal, ask and act as a person with an account would:");
+    eprintln!("  export AWS_ENDPOINT_URL=http://{endpoint}");
+    eprintln!(
+        "  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}"
+    );
+    eprintln!("  driftless status --address {page}");
+    eprintln!("  driftless history prod-api --address {page}");
+    eprintln!("  driftless rollback prod-api --reason 500s --address {page} {place}");
+    eprintln!("  aws ecs list-services --cluster prod-convergence-website");
     eprintln!();
     eprintln!("Everything is on this machine and in memory. Ctrl-C removes all of it.");
 }

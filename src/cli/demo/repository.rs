@@ -5,7 +5,7 @@ use crate::sim::Account;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Where the environment is in the repository.
 pub const ENVIRONMENT: &str = "environments/prod";
@@ -34,8 +34,8 @@ pub struct Demo {
     /// The account.
     pub account: Account,
     repository: Authoring,
-    /// One commit at a time.
-    committing: Mutex<()>,
+    /// The version that the last merge of a service replaced. One commit at a time.
+    replaced: Mutex<BTreeMap<String, String>>,
 }
 
 impl Demo {
@@ -45,7 +45,7 @@ impl Demo {
     /// The folder cannot be written.
     pub fn create(folder: &Path, account: Account) -> anyhow::Result<Self> {
         let repository = Authoring::create(folder)?;
-        let demo = Self { account, repository, committing: Mutex::default() };
+        let demo = Self { account, repository, replaced: Mutex::default() };
         let mut files: BTreeMap<String, String> =
             FILES.iter().map(|(path, text)| (format!("{ENVIRONMENT}/{path}"), (*text).to_owned())).collect();
         for text in files.values_mut() {
@@ -65,20 +65,39 @@ impl Demo {
         self.repository.folder()
     }
 
+    /// Takes back the last merge of a service, which was of this version; says what was done.
+    ///
+    /// # Errors
+    /// Git does not say this version.
+    pub fn revert(&self, service: &str, bad: &str) -> anyhow::Result<String> {
+        let path = format!("{ENVIRONMENT}/services/{service}.yaml");
+        let text = self.repository.read(&path).with_context(|| format!("{path} cannot be read"))?;
+        let said = tagged(&text, &format!("convergence-{service}"));
+        anyhow::ensure!(said == Some(bad), "git does not say {bad} of {service}: there is nothing to revert");
+        let before = self.replaced.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
+        self.merge(service, before.as_deref().unwrap_or(FIRST), &format!("Revert \"{service} {bad}\""))
+    }
+
     /// Merges another version of a service; says what was done.
     ///
     /// # Errors
     /// The file cannot be read or written, or has that version already.
     pub fn merge(&self, service: &str, version: &str, message: &str) -> anyhow::Result<String> {
-        let _one = self.committing.lock();
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         let path = format!("{ENVIRONMENT}/services/{service}.yaml");
         let text = self.repository.read(&path).with_context(|| format!("{path} cannot be read"))?;
         let image = format!("convergence-{service}");
         let new = with_version(&text, &image, version).with_context(|| format!("{path} names no image"))?;
         anyhow::ensure!(new != text, "{service} is at {version} in git already");
         let revision = self.repository.commit(&BTreeMap::from([(path, new)]), message)?;
+        replaced.extend(tagged(&text, &image).map(|old| (service.to_owned(), old.to_owned())));
         Ok(format!("committed {}: {message}", revision.short()))
     }
+}
+
+/// The tag behind `image:`.
+fn tagged<'t>(text: &'t str, image: &str) -> Option<&'t str> {
+    text.split_once(&format!("/{image}:"))?.1.split_whitespace().next()
 }
 
 /// The text with another tag behind `image:`.
@@ -97,6 +116,7 @@ mod tests {
         let text = "image: ${registry}/convergence-prod-api:2.1.0\nenvironment:\n";
         let new = with_version(text, "convergence-prod-api", "2.2.0").unwrap();
         assert_eq!(new, "image: ${registry}/convergence-prod-api:2.2.0\nenvironment:\n");
+        assert_eq!(tagged(&new, "convergence-prod-api"), Some("2.2.0"));
         assert_eq!(with_version(text, "other", "1"), None);
     }
 

@@ -2,6 +2,7 @@
 
 use super::prepared::BROKEN;
 use super::repository::Demo;
+use crate::core::act::{ACT_TAG, Act, Deed};
 use crate::core::pause::{PAUSED_TAG, Pause};
 use crate::http::panel::{Panel, Step};
 use anyhow::{Context, ensure};
@@ -23,7 +24,7 @@ const STEPS: [(&str, &str); 6] = [
         "Merge a version that crashes",
         "ECS's circuit breaker ends the rollout and goes back; prod-api is failed, with the reason, and is left alone.",
     ),
-    ("Go back", "The commit is reverted: git says again what runs, and nothing is deployed for it."),
+    ("Revert it", "Git says again what runs, and nothing is deployed for it."),
     (
         "Merge and approve 2.1.0 of prod-app",
         "Blue/green with a pause: the new tasks run without traffic until this is pressed once more.",
@@ -59,7 +60,7 @@ fn act(demo: &Demo, at: usize) -> anyhow::Result<String> {
         0 => demo.merge("prod-api", NEW, "prod-api 2.1.0"),
         1 => change_in_console(demo),
         2 => demo.merge("prod-api", BROKEN, "prod-api 2.2.0"),
-        3 => demo.merge("prod-api", NEW, "Revert \"prod-api 2.2.0\""),
+        3 => demo.revert("prod-api", BROKEN),
         4 => merge_or_approve(demo),
         _ => pause_or_resume(demo),
     }
@@ -114,14 +115,20 @@ fn pause_or_resume(demo: &Demo) -> anyhow::Result<String> {
     let tags: BTreeMap<String, String> =
         pairs.filter_map(|tag| Some((text(&tag["key"])?, text(&tag["value"])?))).collect();
     let now = Timestamp::now();
-    let (pause, did) = match Pause::of(&tags, now) {
-        Some(pause) => (Pause { until: now, ..pause }, "resumed prod-api"),
+    let (pause, deed, did) = match Pause::of(&tags, now) {
+        Some(pause) => (Pause { until: now, ..pause }, Deed::Resumed, "resumed prod-api"),
         None => {
             let until = now.checked_add(SignedDuration::from_hours(4))?;
-            (Pause { until, by: "you".into(), why: "tried in the demo".into() }, "paused prod-api for 4 hours")
+            let pause = Pause { until, by: "you".into(), why: "tried in the demo".into() };
+            (pause, Deed::Paused, "paused prod-api for 4 hours")
         }
     };
-    let tag = json!({ "key": PAUSED_TAG, "value": pause.tag_value() });
-    demo.account.call("ecs", "TagResource", json!({ "resourceArn": arn, "tags": [tag] }))?;
+    let why = if deed == Deed::Paused { pause.why.clone() } else { String::new() };
+    let act = Act { at: now, deed, by: "you".to_owned(), why };
+    let tags = json!([
+        { "key": PAUSED_TAG, "value": pause.tag_value() },
+        { "key": ACT_TAG, "value": act.tag_value() },
+    ]);
+    demo.account.call("ecs", "TagResource", json!({ "resourceArn": arn, "tags": tags }))?;
     Ok(did.to_owned())
 }

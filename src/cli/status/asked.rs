@@ -43,9 +43,17 @@ struct Service {
     reason: String,
     checked_at: Option<Timestamp>,
     commit: Option<Commit>,
+    #[serde(default)]
+    rolled_back: Option<RolledBack>,
     tasks: Option<Tasks>,
     #[serde(default)]
     images: Option<Vec<String>>,
+}
+
+/// The earlier commit that is followed instead.
+#[derive(Deserialize)]
+struct RolledBack {
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +64,7 @@ struct Tasks {
 
 /// Asks, and prints.
 pub async fn run(address: &str, output: Output, exit_status: bool) -> anyhow::Result<Exit> {
-    let body = ask::api(address, "/api/v1/services").await?;
+    let body = ask::api(address, "/api/v1/services").await.map_err(ask::unanswered)?;
     let other = || format!("{address}: what it answers is not the status of a driftless of this version");
     let answer: Answer = serde_json::from_str(&body).with_context(other)?;
     match output {
@@ -107,7 +115,9 @@ fn table(answer: &Answer, now: Timestamp) -> String {
 }
 
 fn cells(service: &Service, now: Timestamp) -> [String; 7] {
-    let Service { cluster, service: name, shared: _, state, reason, checked_at, commit, tasks, images } = service;
+    let Service { cluster, service: name, shared: _, state, reason, checked_at, commit, rolled_back, tasks, images } =
+        service;
+    let followed = rolled_back.as_ref().map(|rolled| &rolled.to).or(commit.as_ref().map(|commit| &commit.revision));
     let images = images.iter().flatten().map(|image| image.rsplit('/').next().unwrap_or(image));
     // What was seen once and is unknown now was not seen for too long, or was not readable since.
     let stale = if state == "unknown" && checked_at.is_some() { "STALE: " } else { "" };
@@ -116,7 +126,7 @@ fn cells(service: &Service, now: Timestamp) -> [String; 7] {
         state.clone(),
         tasks.as_ref().map_or_else(|| "-".to_owned(), |tasks| format!("{}/{}", tasks.running, tasks.desired)),
         images.collect::<Vec<_>>().join(", "),
-        commit.as_ref().map_or("-", |commit| short(&commit.revision)).to_owned(),
+        followed.map_or("-", |revision| short(revision)).to_owned(),
         ago(*checked_at, now),
         format!("{stale}{reason}"),
     ]

@@ -465,7 +465,7 @@ impl fmt::Display for Hold {
             Hold::RolloutFailed { reason } => {
                 write!(
                     f,
-                    "the rollout of this commit failed ({reason}); it is not tried again until git changes, or with driftless apply"
+                    "the rollout of this commit failed ({reason}); it is not tried again until git changes, or with driftless retry or apply"
                 )
             }
             Hold::Paused { pause } => write!(f, "paused {pause}; driftless resume ends it"),

@@ -3,7 +3,7 @@
 use super::Stage;
 use super::change::call;
 use super::live::{Everything, command, everything, tags, text};
-use crate::support::{Account, Daemon, Options, Repository, Writes, assert_quiet};
+use crate::support::{Account, Daemon, Repository, Writes, assert_quiet};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -130,8 +130,7 @@ fn what_somebody_else_has_made_is_shown_and_left_alone() {
     let stage = with_schedule();
     let account = &stage.account;
     let ours = stage.everything();
-    let certificate = account.aws(&["acm", "request-certificate", "--domain-name", "somebody.else.example.com"]);
-    let certificate = text(&certificate, "CertificateArn");
+    let certificate = "arn:aws:acm:us-east-1:620197346831:certificate/somebody-else";
     let listener = text(&ours["listener convergence-website:443"], "ListenerArn");
     let group = text(&ours["target group prod-api"], "TargetGroupArn");
     let target = json!({
@@ -310,8 +309,7 @@ fn a_rule_without_priority_is_given_one_and_keeps_it() {
     assert_eq!(priority(&stage.account, listener, ours), "1");
 
     // A certificate for their host is shown beside git's, which it leaves in its place.
-    let theirs = stage.account.aws(&["acm", "request-certificate", "--domain-name", "theirs.example.com"]);
-    let theirs = text(&theirs, "CertificateArn");
+    let theirs = "arn:aws:acm:eu-west-1:111122223333:certificate/theirs";
     let added = json!({ "ListenerArn": listener, "Certificates": [{ "CertificateArn": theirs }] });
     stage.account.aws_all(&[call("elbv2", "add-listener-certificates", &added)]);
     let noted = || stage.daemon.plan("(shared)")["notes"].to_string().contains(theirs);
@@ -337,7 +335,7 @@ fn a_rule_without_priority_is_given_one_and_keeps_it() {
 #[test]
 fn two_rules_without_priority_that_are_made_at_once_get_different_ones() {
     let hosts = ["demo.windingtree.com", "second.windingtree.com", "third.windingtree.com"];
-    let account = Account::start_brisk("windingtree");
+    let account = Account::simulated_example("windingtree");
     let repository = Repository::of_example_with("windingtree", |repository| {
         let first = repository.read("services/wt-demo-app.yaml");
         for (name, host) in [("second", hosts[1]), ("third", hosts[2])] {
@@ -346,7 +344,7 @@ fn two_rules_without_priority_that_are_made_at_once_get_different_ones() {
             repository.write(&format!("services/{name}.yaml"), &text);
         }
     });
-    let daemon = Daemon::start(&account, &repository, &Options::default());
+    let daemon = Daemon::inside(&account, &repository);
     daemon.wait("everything is live", |status| status.all("live") && status.services().len() == 4);
     let writes = account.writes();
     assert_eq!(counts(&writes)["CreateRule"], 3, "{}", writes.text());

@@ -1,71 +1,84 @@
-//! An AWS account of its own for each test: `tests/emulator/run`, its ledger, and the AWS CLI for changes from outside.
+//! An AWS account of its own for each test, its ledger, and the AWS CLI for changes from outside.
 
+use super::emulator::Emulator;
+use super::simulated::{self, Served};
 use super::{example, finished};
+use driftless::sim::{self, ledger};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Seek, Write};
-use std::os::unix::process::CommandExt;
+use std::fs;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-/// How many emulators run at once: each is three servers, and the machine may have two cores.
-const EMULATORS_MAX: usize = 2;
-/// The emulator ends its servers within this time, or is killed.
-const END_LIMIT: Duration = Duration::from_secs(20);
-
-/// One of the [`EMULATORS_MAX`] places; waits for a free one, and gives it back when dropped.
-struct Place;
-
-static TAKEN: Mutex<usize> = Mutex::new(0);
-static FREED: Condvar = Condvar::new();
-
-impl Place {
-    fn take() -> Self {
-        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken =
-            FREED.wait_while(taken, |taken| *taken >= EMULATORS_MAX).unwrap_or_else(PoisonError::into_inner);
-        *taken += 1;
-        Place
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        FREED.notify_one();
-    }
-}
-
-/// An account that exists only for one test.
+/// An account that exists only for one test: of independent emulators where the story is what AWS makes of our calls, a
+/// simulated one where it is about driftless, and AWS is the background.
 pub struct Account {
-    run: Child,
+    counterpart: Counterpart,
     env: BTreeMap<String, String>,
-    folder: tempfile::TempDir,
-    _place: Place,
+}
+
+enum Counterpart {
+    Emulator(Emulator),
+    Simulated { account: sim::Account, _served: Served },
+}
+
+/// How much faster than ours the time of a simulated example runs.
+const SPEED: f64 = 60.0;
+
+/// Where the requests of an account are written down.
+pub enum Ledger {
+    /// Of emulators: a line each.
+    File(PathBuf),
+    /// Of a simulated account.
+    Simulated(sim::Account),
+}
+
+impl Ledger {
+    /// Every request so far, in the order of arrival.
+    pub fn entries(&self) -> Vec<Entry> {
+        let file = match self {
+            Self::File(file) => file,
+            Self::Simulated(account) => return account.ledger().into_iter().map(Entry::from).collect(),
+        };
+        let text = fs::read_to_string(file).unwrap();
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// Every request of driftless that can change something, whatever was answered.
+    pub fn writes(&self) -> Writes {
+        Writes(self.entries().into_iter().filter(|entry| entry.is_write() && !entry.is_from_outside()).collect())
+    }
 }
 
 /// One request that the account answered.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entry {
-    /// The signing name: `ecs`, `elasticloadbalancing`, …
+    /// The signing name: `ecs`, `elasticloadbalancing`, …; our short name in a simulated account: `elbv2`.
     pub service: String,
     pub operation: String,
+    /// A simulated account has read the forms of ELB: `Actions` is a list there, not `Actions.member.1`.
     pub input: Value,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; 0 where none came.
     pub status: u16,
     /// The user agent.
     client: String,
 }
 
+impl From<ledger::Entry> for Entry {
+    fn from(entry: ledger::Entry) -> Self {
+        let ledger::Entry { service, operation, input, status, agent, .. } = entry;
+        Self { service: service.to_owned(), operation, input, status, client: agent }
+    }
+}
+
 impl Entry {
     /// Whether it can change anything.
     pub fn is_write(&self) -> bool {
-        let reads = ["Describe", "List", "Get", "BatchGet"];
-        self.service != "sts" && !reads.iter().any(|read| self.operation.starts_with(read))
+        self.service != "sts" && !ledger::is_read(&self.operation)
     }
 
     /// Whether [`Account::aws`] sent it.
@@ -114,43 +127,56 @@ impl Writes {
 }
 
 impl Account {
-    /// An account with everything that an example refers to: `Account::start("phoenix")`.
+    /// Emulators with everything that an example refers to: `Account::start("phoenix")`.
     pub fn start(name: &str) -> Self {
-        Self::start_for(&example(name), &[])
+        Self::start_with(name, &[])
     }
 
     /// The same, where a rollout is done as soon as its tasks run: for tests that are not about rollouts.
     pub fn start_brisk(name: &str) -> Self {
-        Self::start_for(&example(name), &[("DRIFTLESS_EMULATOR_STEADY_SECONDS", "0.1")])
+        Self::start_with(name, &[("DRIFTLESS_EMULATOR_STEADY_SECONDS", "0.1")])
     }
 
-    /// An account with everything that the environment in a folder refers to, and variables that the emulator knows.
-    /// Takes 3 s, and waits for its turn.
-    pub fn start_for(environment: &Path, variables_of_its_own: &[(&str, &str)]) -> Self {
-        let place = Place::take();
-        let folder = tempfile::tempdir().unwrap();
-        let (variables, log) = (folder.path().join("variables"), folder.path().join("log"));
-        let mut run = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/run"))
-            .arg("--environment")
-            .arg(environment)
-            .arg("--env-file")
-            .arg(&variables)
-            // Says that the account is there, and stays until its stdin is closed, as it is when this process ends.
-            .args(["sh", "-c", "echo up; exec cat"])
-            .env("DRIFTLESS_EMULATOR_LEDGER", folder.path().join("ledger"))
-            .envs(variables_of_its_own.iter().copied())
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(run.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let mut account = Self { run, env: BTreeMap::new(), folder, _place: place };
-        assert_eq!(line, "up\n", "the emulator did not start: {}", fs::read_to_string(log).unwrap_or_default());
-        account.env = variables_of(&fs::read_to_string(variables).unwrap());
-        account
+    fn start_with(name: &str, variables: &[(&str, &str)]) -> Self {
+        let (emulator, env) = Emulator::start(&example(name), variables);
+        Self { counterpart: Counterpart::Emulator(emulator), env }
+    }
+
+    /// A simulated account with everything that an example refers to, where a rollout takes some seconds.
+    pub fn simulated_example(name: &str) -> Self {
+        Self::simulated(simulated::of_example(name, SPEED))
+    }
+
+    /// The build pushes an image. Emulators have every image of a repository that exists.
+    pub fn push(&self, repository: &str, tag: &str) {
+        if let Some(account) = self.simulator() {
+            simulated::push(account, repository, tag);
+        }
+    }
+
+    /// What answers, where it is a simulated account.
+    pub fn simulator(&self) -> Option<&sim::Account> {
+        match &self.counterpart {
+            Counterpart::Emulator(_) => None,
+            Counterpart::Simulated { account, .. } => Some(account),
+        }
+    }
+
+    /// A simulated account, served on a port.
+    pub fn simulated(account: sim::Account) -> Self {
+        let served = Served::start(&account);
+        let mut env = served.env.clone();
+        let region = account.world(|world| world.region.clone());
+        let more = [
+            ("AWS_ENDPOINT_URL_ECS", env["AWS_ENDPOINT_URL"].clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+            ("NO_PROXY", "127.0.0.1".to_owned()),
+        ];
+        env.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        Self { counterpart: Counterpart::Simulated { account, _served: served }, env }
     }
 
     /// The variables that lead a child process to this account, and to no other.
@@ -158,25 +184,28 @@ impl Account {
         &self.env
     }
 
-    /// Where every request is written down.
-    pub fn ledger_file(&self) -> PathBuf {
-        self.folder.path().join("ledger")
+    /// Where its requests are written down.
+    pub fn book(&self) -> Ledger {
+        match &self.counterpart {
+            Counterpart::Emulator(emulator) => Ledger::File(emulator.ledger()),
+            Counterpart::Simulated { account, .. } => Ledger::Simulated(account.clone()),
+        }
     }
 
     /// Every request so far, in the order of arrival.
     pub fn ledger(&self) -> Vec<Entry> {
-        entries(&self.ledger_file())
+        self.book().entries()
     }
 
     /// Every request of driftless that can change something, whatever was answered.
     pub fn writes(&self) -> Writes {
-        writes(&self.ledger_file())
+        self.book().writes()
     }
 
     /// What somebody else does to the account: the AWS CLI with these arguments, its answer as JSON.
     #[track_caller]
     pub fn aws(&self, arguments: &[&str]) -> Value {
-        let mut command = Command::new(&self.env["DRIFTLESS_EMULATOR_AWS"]);
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/aws"));
         // HOME is where its virtual environment is found; the account's variables keep it from everything else of it.
         let output = finished(command.args(arguments).args(["--output", "json"]).envs(&self.env)).assert_status(0);
         serde_json::from_str(&output.stdout).unwrap_or(Value::Null)
@@ -185,7 +214,7 @@ impl Account {
     /// The same for many commands, one after the other in one process, which takes a fraction of the time.
     #[track_caller]
     pub fn aws_all(&self, commands: &[Vec<String>]) -> Vec<Value> {
-        let mut command = Command::new(&self.env["DRIFTLESS_EMULATOR_AWS"]);
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator/aws"));
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(json!(commands).to_string().as_bytes()).unwrap();
         file.rewind().unwrap();
@@ -193,41 +222,4 @@ impl Account {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
-}
-
-fn entries(ledger: &Path) -> Vec<Entry> {
-    let text = fs::read_to_string(ledger).unwrap();
-    // The last line may be half written.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
-}
-
-/// Every request of driftless in a ledger that can change something, whatever was answered.
-pub fn writes(ledger: &Path) -> Writes {
-    Writes(entries(ledger).into_iter().filter(|entry| entry.is_write() && !entry.is_from_outside()).collect())
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        // The end of its stdin is the end of its command, and so of the servers.
-        drop(self.run.stdin.take());
-        let until = Instant::now() + END_LIMIT;
-        while matches!(self.run.try_wait(), Ok(None)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        if matches!(self.run.try_wait(), Ok(None)) {
-            // The whole group; the servers go with their parent.
-            let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.run.id())]).status();
-            let _ = self.run.wait();
-        }
-    }
-}
-
-/// `export NAME=value` or `export NAME='value'`, a line each.
-fn variables_of(text: &str) -> BTreeMap<String, String> {
-    let pair = |line: &str| {
-        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-        Some((name.to_owned(), value.trim_matches('\'').to_owned()))
-    };
-    text.lines().map(|line| pair(line).unwrap_or_else(|| panic!("not a variable: {line}"))).collect()
 }

@@ -1,7 +1,7 @@
 //! `driftless run` on an account and a repository, and what it shows.
 
-use super::account::writes;
-use super::{Account, Repository, program};
+use super::account::Ledger;
+use super::{Account, Page, Repository, Simulated, program};
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long something may take to become true.
-const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(150);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// The daemon promises to stop within 20 s of SIGTERM.
@@ -43,14 +43,18 @@ pub struct Options {
 
 /// A daemon that follows `env` on the branch `main` of a repository, and looks at git and AWS every second.
 pub struct Daemon {
-    child: Child,
+    body: Body,
     address: String,
-    folder: tempfile::TempDir,
     /// The account's; `None` among others.
-    ledger: Option<PathBuf>,
+    ledger: Option<Ledger>,
     /// How many writes and passes there were when a write was last seen: since then it is quiet.
     quiet_since: Cell<(usize, u64)>,
-    _stdout: BufReader<ChildStdout>,
+}
+
+/// What runs.
+enum Body {
+    Process { child: Child, folder: tempfile::TempDir, _stdout: BufReader<ChildStdout> },
+    Inside(Simulated),
 }
 
 /// What `/api/v1/services` answered.
@@ -123,8 +127,26 @@ impl Daemon {
             let _ = child.wait();
             panic!("no address, but {line:?}: {}", fs::read_to_string(log).unwrap_or_default())
         });
-        let ledger = (!options.among_others).then(|| account.ledger_file());
-        Self { child, address, folder, ledger, quiet_since: Cell::default(), _stdout: stdout }
+        let ledger = (!options.among_others).then(|| account.book());
+        let body = Body::Process { child, folder, _stdout: stdout };
+        Self { body, address, ledger, quiet_since: Cell::default() }
+    }
+
+    /// The same in this process, on a simulated account: it looks at AWS several times a second, so that many passes are
+    /// soon done. For tests that need neither signals nor the log.
+    pub fn inside(account: &Account, repository: &Repository) -> Self {
+        let simulated = account.simulator().expect("a simulated account").clone();
+        let daemon = Simulated::start(simulated, repository);
+        let address = Page::address(&daemon).to_owned();
+        Self { body: Body::Inside(daemon), address, ledger: Some(account.book()), quiet_since: Cell::default() }
+    }
+
+    #[track_caller]
+    fn child(&mut self) -> &mut Child {
+        match &mut self.body {
+            Body::Process { child, .. } => child,
+            Body::Inside(_) => panic!("it is no process of its own"),
+        }
     }
 
     /// Where it listens.
@@ -133,13 +155,13 @@ impl Daemon {
     }
 
     /// The process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn pid(&mut self) -> u32 {
+        self.child().id()
     }
 
     /// How it ended; `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
+        self.child().try_wait().unwrap()
     }
 
     /// What GET answers: the code and the body.
@@ -166,7 +188,7 @@ impl Daemon {
         self.json(&format!("/api/v1/services/{cluster}/{service}/diff"))
     }
 
-    /// Waits until `is` is true of the status, and gives that status; after a minute it panics with everything.
+    /// Waits until `is` is true of the status, and gives that status; after a while it panics with everything.
     #[track_caller]
     pub fn wait(&self, what: &str, is: impl Fn(&Status) -> bool) -> Status {
         let mut last = self.status();
@@ -177,7 +199,7 @@ impl Daemon {
         last
     }
 
-    /// Waits until `is` is true; after a minute it panics with the last status and the log.
+    /// Waits until `is` is true; after a while it panics with the last status and the log.
     #[track_caller]
     pub fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
         self.note_writes();
@@ -192,7 +214,7 @@ impl Daemon {
     /// Begins to count quiet passes anew where something was written since the last look.
     fn note_writes(&self) {
         let Some(ledger) = &self.ledger else { return };
-        let count = writes(ledger).len();
+        let count = ledger.writes().len();
         if count != self.quiet_since.get().0 {
             self.quiet_since.set((count, self.passes()));
         }
@@ -210,7 +232,7 @@ impl Daemon {
         let (count, since) = self.quiet_since.get();
         let enough = since + QUIET_PASSES * status.services().len() as u64;
         self.until(&format!("{QUIET_PASSES} quiet passes are done"), || self.passes() >= enough);
-        let written = writes(ledger).since(count);
+        let written = ledger.writes().since(count);
         assert_eq!(written.len(), 0, "written although nothing had changed:\n{}{}", written.text(), self.log());
     }
 
@@ -228,20 +250,27 @@ impl Daemon {
         text.lines().filter(of_it).filter_map(value).sum::<f64>() as u64
     }
 
-    /// What it has logged.
+    /// What it has logged; inside this process, what it has written.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        match &self.body {
+            Body::Process { folder, .. } => fs::read_to_string(folder.path().join("log")).unwrap_or_default(),
+            Body::Inside(daemon) => daemon.log(),
+        }
     }
 
     /// SIGTERM: it must end in time, and with code 0. Where everything is live it must have been quiet before.
     #[track_caller]
     pub fn stop(mut self) {
         self.assert_quiet_end();
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        if let Body::Inside(_) = self.body {
+            // Dropped, it has to end well.
+            return;
+        }
+        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
         assert!(sent.success(), "it had ended before: {}", self.log());
         let until = Instant::now() + STOP_LIMIT;
         let ended: ExitStatus = loop {
-            match self.child.try_wait().unwrap() {
+            match self.ended() {
                 Some(ended) => break ended,
                 None => assert!(Instant::now() < until, "still there {STOP_LIMIT:?} after SIGTERM: {}", self.log()),
             }
@@ -253,8 +282,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Body::Process { child, .. } = &mut self.body {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

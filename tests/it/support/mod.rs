@@ -1,4 +1,4 @@
-//! What the tests against the emulator share: an account of their own, a repository, the real program.
+//! What the tests with the real program share: an account of their own, a repository, the real program.
 //!
 //! ```no_run
 //! let account = Account::start("phoenix");                   // an AWS account for config/examples/phoenix
@@ -14,6 +14,7 @@
 
 mod account;
 mod daemon;
+mod emulator;
 mod page;
 mod repository;
 pub mod simulated;

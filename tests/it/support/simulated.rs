@@ -5,6 +5,7 @@ use driftless::aws::transport::Transport;
 use driftless::daemon::{self, Surroundings};
 use driftless::settings::Settings;
 use driftless::sim::ledger::Entry;
+use driftless::sim::world::names;
 use driftless::sim::{Account, Options, serve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -49,6 +50,55 @@ pub fn account_in(options: Options) -> Account {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
     Account::new(options)
+}
+
+/// An account with what an example refers to and others have made: cluster, load balancer, secrets, images.
+pub fn of_example(name: &str, speed: f64) -> Account {
+    type Made = &'static [(&'static str, &'static str, &'static str)];
+    let (number, region, cluster, balancer, made, images): (_, _, _, _, Made, &[(&str, &str)]) = match name {
+        "convergence-website" => (
+            "620197346831",
+            "us-east-1",
+            "prod-convergence-website",
+            "convergence-website",
+            &[
+                ("discovery", "CreatePrivateDnsNamespace", r#"{ "Name": "local", "Vpc": "vpc-0a1b2c3d4e5f60001" }"#),
+                ("secretsmanager", "CreateSecret", r#"{ "Name": "prod/database-url", "SecretString": "never read" }"#),
+            ],
+            &[("convergence-prod-api", "2.1.0"), ("convergence-prod-app", "2.0.1")],
+        ),
+        "windingtree" => (
+            "111122223333",
+            "eu-west-1",
+            "shared-docker-cluster-t3",
+            "shared-docker-cluster-t3-alb",
+            &[(
+                "ssm",
+                "PutParameter",
+                r#"{ "Name": "/playground/wt-demo-app/INFURA_API_KEY", "Value": "never read", "Type": "SecureString" }"#,
+            )],
+            &[("wt-demo-app", "v1.2.3-playground")],
+        ),
+        other => panic!("what {other} refers to is not written here"),
+    };
+    let (number, region) = (number.to_owned(), region.to_owned());
+    let account = account_in(Options { account: number, region, speed, ..Options::default() });
+    let subnets = json!(["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": cluster })).unwrap();
+    account.call("elbv2", "CreateLoadBalancer", json!({ "Name": balancer, "Subnets": subnets })).unwrap();
+    for (service, operation, input) in made {
+        account.call(service, operation, serde_json::from_str(input).unwrap()).unwrap();
+    }
+    for (repository, tag) in images {
+        push(&account, repository, tag);
+    }
+    account
+}
+
+/// The build pushes an image; it is another one with each tag.
+pub fn push(account: &Account, repository: &str, tag: &str) {
+    let letters: String = tag.bytes().map(|byte| format!("{byte:02x}")).collect();
+    account.world(|world| names::push(world, repository, tag, &format!("sha256:{letters:0<64.64}")));
 }
 
 /// An account on a port, for commands and the AWS CLI, until it is dropped.

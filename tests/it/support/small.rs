@@ -1,9 +1,10 @@
 //! A small environment for tests that need many services and little around them: Fargate, one container, no load
 //! balancer. All rows of a table share one account and have each a service, a repository, a proxy and a daemon.
 
-use super::{Account, Options, Repository};
+use super::{Account, Options, Repository, simulated};
 use crate::proxy::Proxy;
 use driftless::core::plan::APPLIED_TAG;
+use driftless::sim;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -46,7 +47,7 @@ pub fn balanced(speed: f64) -> driftless::sim::Account {
     account
 }
 
-/// The image of the first commit. The emulator's containers do what the tag says: this one simply runs.
+/// The image of the first commit. Containers do what the tag says: this one simply runs.
 pub const IMAGE: &str = "public.ecr.aws/small/web:1";
 /// The image of the second commit.
 pub const NEXT_IMAGE: &str = "public.ecr.aws/small/web:2";
@@ -64,9 +65,20 @@ pub fn service(name: &str) -> String {
     )
 }
 
-/// An account in which all of that can run.
+/// How much faster than ours the account's time runs: a rollout takes a second or two.
+const SPEED: f64 = 60.0;
+
+/// A simulated account in which all of that can run, served on a port.
 pub fn account() -> Account {
-    Account::start_for(&repository(&["any"]).environment(), &[])
+    account_with(|_| {})
+}
+
+/// The same with what `others` have made.
+pub fn account_with(others: impl FnOnce(&sim::Account)) -> Account {
+    let account = simulated::account("123456789012", SPEED);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    others(&account);
+    Account::simulated(account)
 }
 
 /// The file of a service, below `env`.
