@@ -114,7 +114,12 @@ fn what_failed_is_tried_again_when_somebody_asks() {
     assert_eq!(updates(&daemon), 2, "{}", daemon.log());
     // It is tried once, also where nobody is there to see that it fails.
     act(&served, &repository, &["retry", "web"]);
-    daemon.wait_until("it is tried a third time", |_| updates(&daemon) == 3);
+    let noted = || {
+        let described = json!({ "cluster": "small", "services": ["web"], "include": ["TAGS"] });
+        let service = account.call("ecs", "DescribeServices", described).unwrap()["services"][0].take();
+        service["tags"].as_array().unwrap().contains(&json!({ "key": "driftless:failed", "value": "-" }))
+    };
+    daemon.wait_until("it is tried a third time", |_| updates(&daemon) == 3 && noted());
     drop(daemon);
     let gone_back = || {
         let described = json!({ "cluster": "small", "services": ["web"] });

@@ -12,23 +12,6 @@ use std::fmt::Write as _;
 /// How much faster than ours the account's time runs.
 const SPEED: f64 = 120.0;
 
-const ENVIRONMENT: &str = "\
-environment: small
-account: \"123456789012\"
-region: us-east-1
-cluster: small
-defaults:
-  service:
-    launchType: FARGATE
-    networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-0a1b2c3d4e5f60001], securityGroups: [sg-0a1b2c3d4e5f60001] } }
-loadBalancers:
-  lb:
-    listeners:
-      - port: 80
-        protocol: HTTP
-        defaultActions: [{ type: fixed-response, fixedResponseConfig: { statusCode: \"404\" } }]
-";
-
 const SYNC: &str = "sync: { minInterval: 0s }\n";
 const FIRST: &str = "public.ecr.aws/small/web:1";
 
@@ -60,18 +43,11 @@ fn service(name: &str, priority: usize, strategy: &str, more: &str) -> String {
     )
 }
 
-fn prepared() -> Account {
-    let account = account("123456789012", SPEED);
-    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
-    let subnets = json!(["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]);
-    account.call("elbv2", "CreateLoadBalancer", json!({ "Name": "lb", "Subnets": subnets })).unwrap();
-    account
-}
-
 fn repository(services: &[(&str, String)]) -> Repository {
     let files: Vec<(String, &str)> = services.iter().map(|(name, text)| (small::file(name), text.as_str())).collect();
     let mut files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), *text)).collect();
-    files.push(("environment.yaml", ENVIRONMENT));
+    let environment = small::balanced_environment();
+    files.push(("environment.yaml", &environment));
     Repository::of_files(&files)
 }
 
@@ -198,7 +174,7 @@ fn from_phases(strategy: &str, which: usize, names: &[&str]) {
             (phase.name, text)
         })
         .collect();
-    let (account, repository) = (prepared(), repository(&files));
+    let (account, repository) = (small::balanced(SPEED), repository(&files));
     let served = Served::start(&account);
     let daemon = Simulated::start(account.clone(), &repository);
     daemon.wait_until("all are live", |status| status.all("live") && status.services().len() > phases.len());
@@ -294,7 +270,7 @@ fn from_a_blue_green_deployment_that_is_live() {
 #[test]
 fn going_back_is_its_own_approval_and_goes_past_a_closed_window() {
     let files = [("web", service("web", 1, "BLUE_GREEN", APPROVAL))];
-    let (account, repository) = (prepared(), repository(&files));
+    let (account, repository) = (small::balanced(SPEED), repository(&files));
     let served = Served::start(&account);
     let daemon = Simulated::start(account.clone(), &repository);
     daemon.wait_until("1 is live", |status| status.all("live") && status.services().len() == 2);

@@ -1,6 +1,6 @@
 //! Approvals: given, refused, run out, overtaken.
 
-use super::{FIRST, Service, answer, is_told, prepared, repository, second, updates};
+use super::{FIRST, SPEED, Service, answer, is_told, repository, second, updates};
 use crate::support::{Page, Simulated, Status, small};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn an_approval_is_given_refused_runs_out_or_is_overtaken() {
         .zip(&approvals)
         .map(|((name, ..), more)| Service { more, ..Service::new(name, "BLUE_GREEN") })
         .collect();
-    let (account, repository) = (prepared(), repository(&services));
+    let (account, repository) = (small::balanced(SPEED), repository(&services));
     let daemon = Simulated::start(account.clone(), &repository);
     daemon.wait_until("all are live", |status| status.all("live"));
     let since = account.ledger().len();

@@ -1,6 +1,6 @@
 //! Each way to fail in each strategy: one sentence, one row, one deployment, and the way back is a commit without one.
 
-use super::{FIRST, SPEED, Service, is_told, prepared, repository, second, updates};
+use super::{FIRST, SPEED, Service, is_told, repository, second, updates};
 use crate::support::{Page, Simulated, small};
 use driftless::sim::world::ecs::images::Function;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ const ROWS: [(&str, &str); 8] = [
 ];
 
 fn each_failure(strategy: &str) {
-    let account = prepared();
+    let account = small::balanced(SPEED);
     let arn = account.call("secretsmanager", "CreateSecret", json!({ "Name": "key", "SecretString": "x" })).unwrap();
     let there = arn["ARN"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     let alarm = json!({

@@ -6,7 +6,6 @@ mod approvals;
 mod failures;
 mod phases;
 
-use crate::support::simulated::account;
 use crate::support::told::{golden, told};
 use crate::support::{Repository, Simulated, small};
 use driftless::sim::Account;
@@ -17,24 +16,6 @@ use std::fmt::Write as _;
 const SPEED: f64 = 120.0;
 /// The image of the first commit.
 const FIRST: &str = "public.ecr.aws/small/web:1";
-
-const ENVIRONMENT: &str = "\
-environment: small
-account: \"123456789012\"
-region: us-east-1
-cluster: small
-defaults:
-  service:
-    launchType: FARGATE
-    networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-0a1b2c3d4e5f60001], securityGroups: [sg-0a1b2c3d4e5f60001] } }
-  sync: { minInterval: 0s }
-loadBalancers:
-  lb:
-    listeners:
-      - port: 80
-        protocol: HTTP
-        defaultActions: [{ type: fixed-response, fixedResponseConfig: { statusCode: \"404\" } }]
-";
 
 /// The image of a second commit, with these words in its tag.
 fn second(words: &str) -> String {
@@ -106,19 +87,12 @@ impl<'s> Service<'s> {
     }
 }
 
-fn prepared() -> Account {
-    let account = account("123456789012", SPEED);
-    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
-    let subnets = json!(["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]);
-    account.call("elbv2", "CreateLoadBalancer", json!({ "Name": "lb", "Subnets": subnets })).unwrap();
-    account
-}
-
 fn repository(services: &[Service<'_>]) -> Repository {
     let files: Vec<(String, String)> =
         services.iter().zip(1..).map(|(service, at)| (small::file(service.name), service.file(at))).collect();
     let mut files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
-    files.push(("environment.yaml", ENVIRONMENT));
+    let environment = small::balanced_environment();
+    files.push(("environment.yaml", &environment));
     Repository::of_files(&files)
 }
 

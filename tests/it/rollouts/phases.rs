@@ -1,7 +1,7 @@
 //! What comes in the middle: a new commit, a restart, the loss of the disk; in each phase of a rollout, recognised by the
 //! account itself.
 
-use super::{FIRST, SPEED, Service, answer, is_told, newest, prepared, repository, second, updates, waiting_hook};
+use super::{FIRST, SPEED, Service, answer, is_told, newest, repository, second, updates, waiting_hook};
 use crate::support::told::{golden, told_by_several};
 use crate::support::{Page, Repository, Simulated, small};
 use driftless::sim::Account;
@@ -131,7 +131,7 @@ fn names() -> [&'static str; 9] {
 
 #[test]
 fn a_new_commit_in_each_phase_wins() {
-    let account = prepared();
+    let account = small::balanced(SPEED);
     let (repository, daemon, _state, since) = begin(&account);
     let third = "public.ecr.aws/small/web:3";
     in_each_phase(&account, |name| {
@@ -166,7 +166,7 @@ fn a_lost_disk_in_each_phase_costs_nothing_but_memories() {
 }
 
 fn restarted(file: &str, keep: bool) {
-    let account = prepared();
+    let account = small::balanced(SPEED);
     let (repository, daemon, state, since) = begin(&account);
     let mut running = Some(daemon);
     let start = || {

@@ -23,6 +23,30 @@ defaults:
     networkConfiguration: { awsvpcConfiguration: { subnets: [subnet-0a1b2c3d4e5f60001], securityGroups: [sg-0a1b2c3d4e5f60001] } }
 ";
 
+/// Behind [`ENVIRONMENT`]: drift is corrected at once, and there is a load balancer with one listener.
+const BALANCER: &str = "  sync: { minInterval: 0s }
+loadBalancers:
+  lb:
+    listeners:
+      - port: 80
+        protocol: HTTP
+        defaultActions: [{ type: fixed-response, fixedResponseConfig: { statusCode: \"404\" } }]
+";
+
+/// environment.yaml with a load balancer.
+pub fn balanced_environment() -> String {
+    format!("{ENVIRONMENT}{BALANCER}")
+}
+
+/// A simulated account with the cluster and the load balancer of it.
+pub fn balanced(speed: f64) -> driftless::sim::Account {
+    let account = super::simulated::account("123456789012", speed);
+    account.call("ecs", "CreateCluster", json!({ "clusterName": "small" })).unwrap();
+    let subnets = json!(["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002"]);
+    account.call("elbv2", "CreateLoadBalancer", json!({ "Name": "lb", "Subnets": subnets })).unwrap();
+    account
+}
+
 /// The image of the first commit. Containers do what the tag says: this one simply runs.
 pub const IMAGE: &str = "public.ecr.aws/small/web:1";
 /// The image of the second commit.
