@@ -27,6 +27,11 @@ fn service(name: &str, priority: usize, strategy: &str, more: &str) -> String {
             format!("{{ targetGroup: {name}-a, weight: 100 }}, {{ targetGroup: {name}-b, weight: 0 }}"),
         ),
     };
+    let steps = match strategy {
+        "CANARY" => ", canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: 60 }",
+        "LINEAR" => ", linearConfiguration: { stepPercent: 20, stepBakeTimeInMinutes: 60 }",
+        _ => "",
+    };
     format!(
         "name: {name}\n\
          taskDefinition:\n  family: {name}\n  networkMode: awsvpc\n  requiresCompatibilities: [FARGATE]\n  cpu: 256\n  memory: 512\n  \
@@ -34,7 +39,7 @@ fn service(name: &str, priority: usize, strategy: &str, more: &str) -> String {
          containerDefinitions:\n    - name: web\n      image: {FIRST}\n      portMappings: [{{ containerPort: 80 }}]\n\
          service:\n  desiredCount: 1\n  healthCheckGracePeriodSeconds: 5\n  \
          loadBalancers: [{{ targetGroup: {name}-a, containerName: web, containerPort: 80{advanced} }}]\n  \
-         deploymentConfiguration: {{ strategy: {strategy}, deploymentCircuitBreaker: {{ enable: true, rollback: true }} }}\n\
+         deploymentConfiguration: {{ strategy: {strategy}{steps}, deploymentCircuitBreaker: {{ enable: true, rollback: true }} }}\n\
          targetGroups:\n  {name}-a: &group {{ protocol: HTTP, port: 80, targetType: ip, vpcId: vpc-1, healthCheckIntervalSeconds: 10, healthCheckTimeoutSeconds: 5, \
          unhealthyThresholdCount: 2, attributes: {{ deregistration_delay.timeout_seconds: \"5\" }} }}\n{second}\
          rules:\n  - listener: lb:80\n    priority: {priority}\n    \
@@ -104,6 +109,15 @@ const PHASES: &[Phase] = &[
         more: "",
         changes: &[],
         when: ("deploying", ""),
+        calls: [None, Some([1, 1, 0])],
+    },
+    // Only where traffic moves in steps.
+    Phase {
+        name: "shifting",
+        words: "x",
+        more: "",
+        changes: &[],
+        when: ("deploying", " % of production traffic"),
         calls: [None, Some([1, 1, 0])],
     },
     Phase {
@@ -254,6 +268,16 @@ fn from_a_rolling_update_under_way_and_from_a_live_one() {
 #[test]
 fn from_phases_of_a_blue_green_deployment() {
     from_phases("BLUE_GREEN", 1, &["under-way", "baking", "asking"]);
+}
+
+#[test]
+fn from_the_middle_of_a_canary() {
+    from_phases("CANARY", 1, &["under-way", "shifting", "asking"]);
+}
+
+#[test]
+fn from_the_middle_of_a_linear_shift() {
+    from_phases("LINEAR", 1, &["under-way", "shifting", "asking"]);
 }
 
 #[test]
