@@ -2,6 +2,7 @@
 //! account, a service for each phase; the acts are the commands themselves.
 
 use crate::support::simulated::{Served, account};
+use crate::support::told::{golden, told};
 use crate::support::{Output, Page, Repository, Simulated, Status, driftless_with, small};
 use driftless::sim::Account;
 use driftless::sim::ledger::Entry;
@@ -192,6 +193,7 @@ fn from_phases(strategy: &str, which: usize, names: &[&str]) {
     let served = Served::start(&account);
     let daemon = Simulated::start(account.clone(), &repository);
     daemon.wait_until("all are live", |status| status.all("live") && status.services().len() > phases.len());
+    let since = account.ledger().len();
     for phase in &phases {
         repository.edit(&small::file(phase.name), FIRST, &second(phase));
         phase.changes.iter().for_each(|(from, to)| repository.edit(&small::file(phase.name), from, to));
@@ -225,6 +227,9 @@ fn from_phases(strategy: &str, which: usize, names: &[&str]) {
         }
     }
     assert!(wrong.is_empty(), "{strategy}:\n{wrong}\n{}", daemon.log());
+    let told: Vec<String> = phases.iter().map(|phase| told(&daemon, "small", phase.name, since)).collect();
+    let file = format!("rollback/{}-{}.txt", strategy.to_lowercase().replace('_', "-"), names.join("-"));
+    golden(&file, &told.join("\n"));
     if names.contains(&"live") {
         together(&account);
     }
