@@ -1,5 +1,6 @@
 //! ECS: clusters, services, task definitions.
 
+use super::rollout::TASKS_MAX;
 use super::{Looked, Observer, PAGES_MAX, endless, named};
 use crate::aws::call::{Error, Operation};
 use crate::aws::live;
@@ -12,8 +13,6 @@ use std::sync::Arc;
 
 /// As many revisions of a family as one call lists: "between 1 and 100" (ListTaskDefinitions, maxResults).
 const FAMILY_REVISIONS_MAX: i32 = 100;
-/// "A list of up to 100 task IDs" (DescribeTasks); ListTasks takes as many.
-const TASKS_MAX: i32 = 100;
 
 impl Observer {
     pub(super) async fn services(&self, ids: &[ResourceId], priority: Priority) -> Vec<(ResourceId, Observed)> {
@@ -101,7 +100,6 @@ impl Observer {
     /// The revisions that the tasks of a family run in the cluster, whoever started them.
     pub(super) async fn family_tasks(&self, family: &str, priority: Priority) -> Looked {
         const LIST: Operation = Operation::read("ecs", "ListTasks");
-        const DESCRIBE: Operation = Operation::read("ecs", "DescribeTasks");
         let cluster = self.scope.cluster.as_str();
         let (mut revisions, mut token) = (BTreeSet::new(), None);
         for _ in 0..PAGES_MAX {
@@ -110,9 +108,8 @@ impl Observer {
             let listed = self.clients.calls.call(LIST, priority, request.send()).await?;
             let arns = listed.task_arns();
             if !arns.is_empty() {
-                let request = self.clients.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
-                let answer = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
-                revisions.extend(answer.tasks().iter().filter_map(|task| task.task_definition_arn().map(Arn::from)));
+                let tasks = self.describe_tasks(arns, priority).await?;
+                revisions.extend(tasks.iter().filter_map(|task| task.task_definition_arn().map(Arn::from)));
             }
             match listed.next_token() {
                 None => return Ok(Some(Arc::new(Live { facts: Facts::Running(revisions), ..Live::default() }))),

@@ -25,7 +25,6 @@ enum Which<'w> {
 impl Observer {
     /// By `SERVICE/FAMILY`.
     pub(super) async fn one_offs(&self, name: &str, priority: Priority) -> Looked {
-        const DESCRIBE: Operation = Operation::read("ecs", "DescribeTasks");
         let (service, family) = name.split_once('/').unwrap_or((name, name));
         let by = started_by(service);
         // In this order: what stops meanwhile is in both.
@@ -34,10 +33,8 @@ impl Observer {
         let all: Vec<String> = running.into_iter().chain(stopped).collect::<BTreeSet<_>>().into_iter().collect();
         let mut found = Vec::new();
         for some in all.chunks(TASKS_MAX as usize) {
-            let request = self.clients.ecs.describe_tasks().cluster(self.scope.cluster.as_str());
-            let request = request.set_tasks(Some(some.to_vec()));
-            let answer = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
-            found.extend(answer.tasks().iter().filter(|task| task.started_by() == Some(&by)).map(one_off));
+            let tasks = self.describe_tasks(some, priority).await?;
+            found.extend(tasks.iter().filter(|task| task.started_by() == Some(&by)).map(one_off));
         }
         let live = || Arc::new(Live { facts: Facts::OneOffs(found.clone()), ..Live::default() });
         Ok((!found.is_empty()).then(live))

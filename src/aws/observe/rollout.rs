@@ -98,7 +98,6 @@ impl Observer {
     /// The tasks of a service that stopped lately; ECS shows them for an hour at least.
     pub(super) async fn stopped_tasks(&self, service: &str, priority: Priority) -> Looked {
         const LIST: Operation = Operation::read("ecs", "ListTasks");
-        const DESCRIBE: Operation = Operation::read("ecs", "DescribeTasks");
         let cluster = self.scope.cluster.as_str();
         let request = self.clients.ecs.list_tasks().cluster(cluster).service_name(service);
         let request = request.desired_status(DesiredStatus::Stopped).max_results(TASKS_MAX);
@@ -107,9 +106,17 @@ impl Observer {
         if listed.task_arns().is_empty() {
             return Ok(None);
         }
-        let request = self.clients.ecs.describe_tasks().cluster(cluster).set_tasks(Some(listed.task_arns().to_vec()));
-        let answer = self.clients.calls.call(DESCRIBE, priority, request.send()).await?;
-        Ok(Some(facts(Facts::Stopped(answer.tasks().iter().map(stopped).collect()))))
+        let tasks = self.describe_tasks(listed.task_arns(), priority).await?;
+        Ok(Some(facts(Facts::Stopped(tasks.iter().map(stopped).collect()))))
+    }
+
+    /// Some tasks, at most [`TASKS_MAX`].
+    pub(super) async fn describe_tasks(&self, arns: &[String], priority: Priority) -> Result<Vec<ecs::Task>, Error> {
+        const OPERATION: Operation = Operation::read("ecs", "DescribeTasks");
+        let request = self.clients.ecs.describe_tasks().cluster(self.scope.cluster.as_str());
+        let answer =
+            self.clients.calls.call(OPERATION, priority, request.set_tasks(Some(arns.to_vec())).send()).await?;
+        Ok(answer.tasks.unwrap_or_default())
     }
 
     /// The targets of a target group, by its ARN, and how they are.
